@@ -1,0 +1,24 @@
+"""The learning of the map: augmentation, network, loss, stages. Knows neither tables nor windows."""
+
+from napari_tsimcne.learning._augment import augment, center_crop
+from napari_tsimcne.learning._device import TrainingError, choose_device
+from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
+from napari_tsimcne.learning._network import TSimCNE, count_parameters
+from napari_tsimcne.learning._schedule import rate_factor
+from napari_tsimcne.learning._trainer import Trainer
+from napari_tsimcne.learning._weights import load_weights, save_weights
+
+__all__ = [
+    "TSimCNE",
+    "Trainer",
+    "TrainingError",
+    "augment",
+    "cauchy_info_nce",
+    "center_crop",
+    "choose_device",
+    "cosine_info_nce",
+    "count_parameters",
+    "load_weights",
+    "rate_factor",
+    "save_weights",
+]

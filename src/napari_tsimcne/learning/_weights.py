@@ -1,0 +1,43 @@
+"""Weights on disk: safetensors with the recipe beside them; loading executes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from napari_tsimcne.learning._device import TrainingError
+from napari_tsimcne.learning._network import TSimCNE
+from napari_tsimcne.recipe import Recipe
+
+
+def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
+    """Write all weights and the recipe that made them to a new file."""
+    tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
+    channels = model.backbone.conv1.in_channels  # type: ignore[union-attr]
+    metadata = {
+        "recipe": recipe.model_dump_json(),
+        "channels": str(channels),
+        "output_dim": str(model.output_dim),
+    }
+    save_file(tensors, path, metadata=metadata)
+
+
+def load_weights(path: Path) -> tuple[TSimCNE, Recipe]:
+    """Build the network of a weights file; names and shapes are checked against its recipe.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is missing, damaged, or does not hold this network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        recipe = Recipe.model_validate_json(metadata["recipe"])
+        model = TSimCNE(int(metadata["channels"]), recipe.network, int(metadata["output_dim"]))
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"{path} holds no weights of a t-SimCNE network ({error})") from error
+    return model, recipe
