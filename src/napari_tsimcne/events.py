@@ -22,7 +22,11 @@ class Prepared(_Event):
 
 
 class Progress(_Event):
-    """Some steps were taken. ``fraction`` of the whole job in 0..1; times in seconds."""
+    """Some steps were taken. 
+
+    ``fraction`` of the whole job in 0..1; ``loss`` is None while views are computed for a
+    readout; ``seconds_left`` of the whole job, None until it can be measured.
+    """
 
     kind: Literal["progress"] = "progress"
     stage: str
@@ -30,10 +34,10 @@ class Progress(_Event):
     stages: int
     epoch: int
     epochs: int
-    loss: float
+    loss: float | None
     images_per_second: float
     fraction: float
-    seconds_left: float
+    seconds_left: float | None
 
 
 class EpochEnded(_Event):

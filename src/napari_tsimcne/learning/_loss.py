@@ -52,8 +52,8 @@ def _info_nce(log_similarity: Tensor) -> Tensor:
 
 def _squared_distances(z: Tensor) -> Tensor:
     if z.shape[1] <= 4:
-        # Exact, and small: a map is hundreds of units wide while neighbours are one unit apart.
-        return (z[:, None, :] - z[None, :, :]).square().sum(dim=-1)
+        # Exact: a map is hundreds of units wide while neighbours are one unit apart.
+        return sum((c[:, None] - c[None, :]).square() for c in z.unbind(1))  # type: ignore[return-value]
     z = z - z.mean(dim=0)
     norms = z.square().sum(dim=1)
     return (norms[:, None] + norms[None, :] - 2 * (z @ z.T)).clamp_min(0)

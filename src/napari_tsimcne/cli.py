@@ -1,0 +1,412 @@
+"""The command line: run, open, evaluate, demo; and train, the child process of the window.
+
+Heavy packages are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from napari_tsimcne import __version__
+from napari_tsimcne.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_tsimcne.events import Event
+    from napari_tsimcne.runs import Run
+
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+app = typer.Typer(
+    help="Learn and explore a 2D map of cell-image patches with t-SimCNE.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+_debug = False
+
+
+class Preset(StrEnum):
+    """Recipes to choose from."""
+
+    quick = "quick"
+    paper = "paper"
+
+
+class Device(StrEnum):
+    """Devices to train on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+DeviceOption = Annotated[Device, typer.Option(help="Where to train.")]
+DebugOption = Annotated[
+    bool,
+    typer.Option("--debug", help="Show the traceback of an error.", callback=lambda v: _set_debug(v)),
+]
+
+
+def _set_debug(value: bool) -> bool:
+    global _debug
+    _debug = _debug or value
+    return value
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        console.print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    sources: Annotated[
+        list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run; must be new.", metavar="RUN")],
+    patch_size: Annotated[
+        int, typer.Option(help="Side of a patch in pixels.", min=8, max=1024)
+    ],
+    stride: Annotated[
+        int | None,
+        typer.Option(help="Step between patches in pixels; the patch size if not given.", min=1),
+    ] = None,
+    margin: Annotated[
+        int | None,
+        typer.Option(
+            help="Pixels kept around each patch, so that turned views show real surroundings; "
+            "as many as the views need if not given. 0 where neighbouring tiles are unrelated.",
+            min=0,
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset, typer.Option(help="quick: minutes on a CPU. paper: as published.")
+    ] = Preset.quick,
+    epochs: Annotated[
+        str | None, typer.Option(help="Epochs of the three stages, e.g. 20,5,5.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a batch.", min=2)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
+    device: DeviceOption = Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Cut images into patches, learn their map, and write it all into a new run folder."""
+    from napari_tsimcne.images import check_alike, open_images
+    from napari_tsimcne.recipe import PRESETS, Grid
+    from napari_tsimcne.runs import Run
+
+    epochs_given = _parse_epochs(epochs)
+    images, skipped = open_images(*sources)
+    for file in skipped:
+        _warn(f"left out {file.name}: {file.reason}")
+    check_alike(images)
+    options = {} if batch_size is None else {"batch_size": batch_size}
+    recipe = PRESETS[preset](
+        Grid(size=patch_size, stride=stride or patch_size),
+        margin=margin,
+        rgb=images[0].rgb,
+        epochs=epochs_given,
+        seed=seed,
+        **options,
+    )
+    with _bar("Cutting patches") as update:
+        made = Run.create(
+            out, images, recipe, skipped=skipped, progress=lambda done, total: update(done, total)
+        )
+    for file in made.info.skipped[len(skipped) :]:
+        _warn(f"left out {file.name}: {file.reason}")
+    console.print(f"{len(made.table):,} patches of {len(made.info.images)} images", highlight=False)
+    _train_in_terminal(made, device)
+    console.print(f"The map is in {made.folder}", highlight=False, soft_wrap=True)
+    console.print(
+        f"Open it with: napari-tsimcne open {made.folder}", highlight=False, soft_wrap=True
+    )
+
+
+@app.command("open")
+def open_(run: RunFolder, debug: DebugOption = False) -> None:
+    """Open a run in napari: its images and the linked map."""
+    from napari_tsimcne.runs import Run
+
+    opened = Run.open(run)
+    _ = opened.coordinates
+    _show(opened)
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    truth: Annotated[str, typer.Option(help="Column of the patch table with the known class.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Score the map against known classes: kNN accuracy in 2D and in the features."""
+    scores = _evaluate(_open(run), truth)
+    if as_json:
+        typer.echo(json.dumps(scores))
+    else:
+        for name, value in scores.items():
+            console.print(f"{name:<14}{value:{'.4f' if isinstance(value, float) else ','}}")
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder for images, run, figure and table.")
+    ] = Path("tsimcne-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of images and learning.", min=0)] = 0,
+    device: DeviceOption = Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Do the whole job on synthetic images of cells; open the map where there is a display."""
+    from napari_tsimcne.images import open_images
+    from napari_tsimcne.recipe import Grid, Recipe
+    from napari_tsimcne.runs import Run, export_csv, save_map_figure
+    from napari_tsimcne.samples import NUCLEUS_SPACING, write_sample
+
+    folder = out / "run"
+    if (folder / "run.json").is_file() and Run.open(folder).has_map:
+        console.print(f"The demo was run before: showing {folder}", highlight=False)
+        made = Run.open(folder)
+    elif out.exists() and any(out.iterdir()):
+        raise InputError(f"the folder {out} is not empty: name another one with --out")
+    else:
+        sample = write_sample(out / "images", fields=2, seed=seed)
+        recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed)
+        images, _ = open_images(*sample.files)
+        with _bar("Cutting patches") as update:
+            made = Run.create(folder, images, recipe, measure=sample.add_truth, progress=update)
+        console.print(f"{len(made.table):,} patches of {len(images)} images", highlight=False)
+        _train_in_terminal(made, device)
+    scores = _evaluate(made, "phenotype")
+    figure, table = out / "map.png", out / "map.csv"
+    save_map_figure(made, figure, color_by="phenotype")
+    export_csv(made, table)
+    console.print(
+        f"kNN accuracy against the known phenotypes: {scores['knn_2d']:.3f} on the map, "
+        f"{scores['knn_features']:.3f} in the features",
+        highlight=False,
+    )
+    for what, where in (("run folder", folder), ("figure", figure), ("table", table)):
+        console.print(f"{what:<11} {where.resolve()}", highlight=False, soft_wrap=True)
+    if _has_display():
+        _show(made)
+
+
+@app.command(hidden=True)
+def train(
+    run: RunFolder,
+    events: Annotated[bool, typer.Option("--events", help="Print events as JSON lines.")] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
+    device: DeviceOption = Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Train a run whose patches are cut; with --events, as the child process of a window."""
+    opened = _open(run)
+    if events:
+        _train_for_window(opened, device, threads)
+    else:
+        _train_in_terminal(opened, device, threads)
+
+
+# --- training, shown ----------------------------------------------------------------------------
+
+
+def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> None:
+    """Train with a bar; Ctrl-C stops and keeps the map so far, a second one breaks off."""
+    stop = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        _warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
+
+    with _bar("Starting") as update:
+        from napari_tsimcne.training import train as train_run
+
+        def show(event: Event) -> None:
+            if event.kind == "prepared":
+                update(0, 1, f"{event.device}, {event.precision}")
+            elif event.kind == "progress":
+                text = f"{event.stage} {event.epoch}/{event.epochs}"
+                if event.loss is not None:
+                    text += f"  loss {event.loss:.3f}"
+                text += f"  {event.images_per_second:,.0f} images/s"
+                if event.seconds_left is not None:
+                    text += f"  {readable_time(event.seconds_left)} left"
+                update(event.fraction, 1, text)
+            elif event.kind == "embedding":
+                update(0.99 + 0.01 * event.fraction, 1, "drawing the map")
+
+        previous = signal.signal(signal.SIGINT, interrupt)
+        try:
+            train_run(
+                run, device=device, threads=threads, on_event=show, should_stop=stop.is_set
+            )
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    if stop.is_set():
+        errors.print(f"Stopped: the map so far is in {run.folder}", highlight=False)
+        raise typer.Exit(INTERRUPTED)
+
+
+def _train_for_window(run: Run, device: str, threads: int | None) -> None:
+    """Train and print events; obey ``stop`` on standard input, and end when it closes."""
+    from napari_tsimcne.events import Failed
+
+    stop = threading.Event()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            if line.strip() == "stop":
+                stop.set()
+        os._exit(FAILURE)  # whoever started this is gone
+
+    def say(event: Event) -> None:
+        sys.stdout.write(event.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        from napari_tsimcne.training import train as train_run
+
+        train_run(run, device=device, threads=threads, on_event=say, should_stop=stop.is_set)
+    except Exception as error:
+        say(Failed(reason=_sentence(error), detail=traceback.format_exc()))
+        raise typer.Exit(FAILURE) from None
+
+
+def readable_time(seconds: float) -> str:
+    """Return a duration for people: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextmanager
+def _bar(text: str) -> Iterator[Callable[..., None]]:
+    columns = (
+        TextColumn("{task.fields[title]}"), BarColumn(bar_width=24), TaskProgressColumn(),
+        TimeElapsedColumn(), TextColumn("{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        task = progress.add_task("", title=text, total=None)
+
+        def update(done: float, total: float, description: str = "") -> None:
+            progress.update(task, completed=done, total=total, description=description,
+                            title=text if text != "Starting" else "Training")  # fmt: skip
+
+        yield update
+
+
+# --- small parts --------------------------------------------------------------------------------
+
+
+def _parse_epochs(text: str | None) -> tuple[int, int, int] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"--epochs '{text}' must be three whole numbers, such as 20,5,5")
+    first, second, third = (int(part) for part in parts)
+    return first, second, third
+
+
+def _open(folder: Path) -> Run:
+    from napari_tsimcne.runs import Run
+
+    return Run.open(folder)
+
+
+def _evaluate(run: Run, truth: str) -> dict[str, float]:
+    from napari_tsimcne.explore import evaluate as evaluate_map
+
+    if truth not in run.table:
+        raise InputError(
+            f"the run has no column '{truth}': it has {', '.join(run.table.columns)}"
+        )
+    return evaluate_map(run.coordinates, run.features, run.table[truth])._asdict()
+
+
+def _has_display() -> bool:
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
+
+
+def _show(run: Run) -> None:
+    try:
+        from napari_tsimcne.gui import show_run
+    except ImportError as error:
+        raise InputError(
+            f"napari cannot open a window ({error}): install it with its Qt, "
+            "pip install 'napari-tsimcne[all]'"
+        ) from error
+    show_run(run)
+
+
+def _warn(text: str) -> None:
+    errors.print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _sentence(error: BaseException) -> str:
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        parts = []
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"{where}: {message}" if where else message)
+        return "; ".join(parts)
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError) or type(error).__name__ == "TrainingError":
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 2 the user's mistake, 1 a failure, 130 stopped."""
+    from pydantic import ValidationError
+
+    try:
+        app(standalone_mode=True)
+    except Exception as error:
+        if _debug or "--debug" in sys.argv:
+            traceback.print_exc()
+        errors.print(f"Error: {_sentence(error)}", highlight=False, markup=False, soft_wrap=True)
+        mistake = isinstance(error, InputError | ValidationError)
+        sys.exit(USER_ERROR if mistake else FAILURE)

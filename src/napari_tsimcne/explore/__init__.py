@@ -1,0 +1,15 @@
+"""The map explored: selection, lasso, colours, checks. Models only, no window."""
+
+from napari_tsimcne.explore._colors import point_colors
+from napari_tsimcne.explore._evaluate import Evaluation, evaluate, knn_accuracy
+from napari_tsimcne.explore._lasso import points_in_lasso
+from napari_tsimcne.explore._selection import Selection
+
+__all__ = [
+    "Evaluation",
+    "Selection",
+    "evaluate",
+    "knn_accuracy",
+    "point_colors",
+    "points_in_lasso",
+]

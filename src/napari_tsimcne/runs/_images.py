@@ -1,0 +1,60 @@
+"""What a run remembers of its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import ImageSource, open_file
+
+
+class ImageRecord(BaseModel):
+    """An image of a run: enough to describe it, find it again and know that it is the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    dtype: str
+    channel_names: tuple[str, ...]
+    pixel_size: tuple[float, float]
+    unit: str
+    path: Path | None
+    series: int
+    fingerprint: str
+
+    @classmethod
+    def of(cls, image: ImageSource) -> ImageRecord:
+        """Record an image; reads what its fingerprint needs."""
+        return cls(
+            name=image.name,
+            axes=image.axes,
+            shape=image.shape,
+            dtype=str(image.dtype),
+            channel_names=image.channel_names,
+            pixel_size=image.pixel_size,
+            unit=image.unit,
+            path=image.path.resolve() if image.path else None,
+            series=image.series,
+            fingerprint=image.fingerprint(),
+        )
+
+    def open(self) -> ImageSource:
+        """Open the image from its file again.
+
+        Raises
+        ------
+        InputError
+            Where it came from no file, or the file is gone or has changed.
+        """
+        if self.path is None:
+            raise InputError(f"'{self.name}' was a layer, not a file: open it in napari again")
+        if not self.path.is_file():
+            raise InputError(f"'{self.name}' is no longer at {self.path}")
+        image = open_file(self.path)[self.series].renamed(self.name)
+        if image.fingerprint() != self.fingerprint:
+            raise InputError(f"the file {self.path} has changed since the run was made")
+        return image

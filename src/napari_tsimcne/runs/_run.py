@@ -1,0 +1,275 @@
+"""The run folder, made once and opened again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from napari_tsimcne import __version__
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import ImageSource, Skipped, check_alike
+from napari_tsimcne.patches import (
+    ChannelRange,
+    channel_ranges,
+    extract_patches,
+    open_store,
+    place_grid,
+    validate_table,
+)
+from napari_tsimcne.recipe import Recipe
+from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
+from napari_tsimcne.runs._images import ImageRecord
+
+FORMAT = 1
+MAP_COLUMNS = ("map_x", "map_y")
+
+
+class RunInfo(BaseModel):
+    """What ``run.json`` holds. Written last: a folder without it is no run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    software: str = __version__
+    created: datetime
+    state: Literal["cut", "trained", "stopped"] = "cut"
+    rgb: bool
+    channels: tuple[ChannelRange, ...]
+    images: tuple[ImageRecord, ...]
+    skipped: tuple[Skipped, ...] = ()
+
+
+class Run:
+    """One folder that holds it all; made by `Run.create`, opened again by `Run.open`.
+
+    ========================  ======================================================
+    ``run.json``              format, state, channels and images with fingerprints
+    ``recipe.json``           the recipe
+    ``patches.parquet``       the patch table
+    ``patches.npy``           the patch store, (N, C, S, S) in the original dtype
+    ``weights.safetensors``   the network, after training
+    ``embedding.parquet``     the map: ``patch, map_x, map_y``
+    ``features.npy``          the features H, (N, D) float32
+    ========================  ======================================================
+    """
+
+    def __init__(self, folder: Path, info: RunInfo, recipe: Recipe, table: pd.DataFrame) -> None:
+        self.folder = folder
+        self.info = info
+        self.recipe = recipe
+        self.table = table
+
+    # --- making and opening -------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | PathLike[str],
+        images: Sequence[ImageSource],
+        recipe: Recipe,
+        *,
+        skipped: Sequence[Skipped] = (),
+        measure: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Run:
+        """Cut the patches of images into a new run folder.
+
+        Parameters
+        ----------
+        folder
+            Must not exist, or be empty.
+        images
+            Of the same channels and dtype, with different names.
+        recipe
+            What to cut and how to learn.
+        skipped
+            Files left out before, to be remembered.
+        measure
+            Gets the patch table, returns it with further columns.
+        progress
+            Called with patches done and in all; an exception it raises cancels, and the folder
+            is removed again.
+
+        Raises
+        ------
+        InputError
+            Where the folder is in use, images do not fit together or the recipe, or hold nothing
+            to learn from.
+        """
+        folder = Path(folder).expanduser().resolve()
+        check_alike(images)
+        _refuse_used(folder)
+        table = place_grid(images, recipe.patches)
+        if len(table) < recipe.batch_size:
+            raise InputError(
+                f"{len(table)} patches are fewer than one batch of {recipe.batch_size}: lower the "
+                f"batch size to {max(2, len(table))} or less, use a smaller stride, or add images"
+            )
+        existed = folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            store = folder / "patches.npy"
+            table, unreadable = extract_patches(images, table, recipe.margin, store, progress)
+            kept = [image for image in images if image.name in set(table["image"])]
+            channels = channel_ranges(
+                open_store(store), images[0].channel_names, recipe.normalization, recipe.seed
+            )
+            info = RunInfo(
+                created=datetime.now(UTC),
+                rgb=images[0].rgb,
+                channels=tuple(channels),
+                images=tuple(ImageRecord.of(image) for image in kept),
+                skipped=(*skipped, *unreadable),
+            )
+            if measure is not None:
+                table = measure(table)
+            write_table(folder / "patches.parquet", table)
+            write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
+            write_text(folder / "run.json", info.model_dump_json(indent=2))
+        except OSError as error:
+            _clear(folder, existed)
+            raise InputError(f"the run folder {folder} cannot be written ({error})") from error
+        except BaseException:
+            _clear(folder, existed)
+            raise
+        return cls(folder, info, recipe, table)
+
+    @classmethod
+    def open(cls, folder: str | PathLike[str]) -> Run:
+        """Open a run folder; nothing in it is executed.
+
+        Raises
+        ------
+        InputError
+            Where it is no run, of a newer format, or damaged.
+        """
+        folder = Path(folder).expanduser().resolve()
+        if not (folder / "run.json").is_file():
+            raise InputError(f"{folder} is no run folder: it has no run.json")
+        info = read_or_explain(
+            folder / "run.json", lambda p: RunInfo.model_validate_json(p.read_bytes())
+        )
+        if info.format > FORMAT:
+            raise InputError(
+                f"{folder} was made by a newer version ({info.software}): update napari-tsimcne"
+            )
+        recipe = read_or_explain(
+            folder / "recipe.json", lambda p: Recipe.model_validate_json(p.read_bytes())
+        )
+        table = read_or_explain(folder / "patches.parquet", pd.read_parquet)
+        run = cls(folder, info, recipe, validate_table(table))
+        if len(run.store) != len(run.table):
+            raise InputError(
+                f"{folder} is damaged: {len(run.table)} patches in its table, "
+                f"{len(run.store)} in its store"
+            )
+        return run
+
+    # --- what it holds ------------------------------------------------------------------------
+
+    @property
+    def store(self) -> np.ndarray:
+        """Pixels of all patches with their margin, (N, C, S, S), a read-only memory map."""
+        return open_store(self.folder / "patches.npy")
+
+    @property
+    def has_map(self) -> bool:
+        """Whether a map was learnt."""
+        return self.info.state != "cut"
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """The map, (N, 2) float32.
+
+        Raises
+        ------
+        InputError
+            Where there is no map yet, or it is damaged.
+        """
+        if not self.has_map:
+            raise InputError(f"{self.folder} has no map yet: train it first")
+        path = self.folder / "embedding.parquet"
+        table = read_or_explain(path, pd.read_parquet)
+        if not set(MAP_COLUMNS) <= set(table) or len(table) != len(self.table):
+            raise InputError(f"the file {path} is damaged: it does not hold the map of this run")
+        coordinates = table[list(MAP_COLUMNS)].to_numpy(np.float32)
+        if not np.isfinite(coordinates).all():
+            raise InputError(f"the file {path} is damaged: coordinates are not finite")
+        return coordinates
+
+    @property
+    def features(self) -> np.ndarray:
+        """Features H of all patches, (N, D) float32.
+
+        Raises
+        ------
+        InputError
+            Where there is no map yet, or they are damaged.
+        """
+        if not self.has_map:
+            raise InputError(f"{self.folder} has no map yet: train it first")
+        path = self.folder / "features.npy"
+        features = read_or_explain(path, lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
+        if features.ndim != 2 or len(features) != len(self.table):
+            raise InputError(f"the file {path} is damaged: it does not fit this run")
+        return features
+
+    def image(self, name: str) -> ImageRecord:
+        """Return what is remembered of an image."""
+        return next(record for record in self.info.images if record.name == name)
+
+    def rows(self, mask: np.ndarray | None = None) -> pd.DataFrame:
+        """Patch table with the map's coordinates where there is a map; all rows or some."""
+        table = self.table
+        if self.has_map:
+            x, y = self.coordinates.T
+            table = table.assign(**dict(zip(MAP_COLUMNS, (x, y), strict=True)))
+        return table if mask is None else table[mask]
+
+    # --- what training adds -------------------------------------------------------------------
+
+    def save_map(
+        self,
+        coordinates: np.ndarray,
+        features: np.ndarray,
+        *,
+        stopped: bool,
+        write_weights: Callable[[Path], None],
+    ) -> None:
+        """Write map, features and weights, each file whole; then note the new state."""
+        with written_whole(self.folder / "weights.safetensors") as draft:
+            write_weights(draft)
+        with written_whole(self.folder / "features.npy") as draft, draft.open("wb") as file:
+            np.save(file, np.asarray(features, np.float32))
+        x, y = np.asarray(coordinates, np.float32).T
+        embedding = pd.DataFrame({"patch": self.table["patch"], "map_x": x, "map_y": y})
+        write_table(self.folder / "embedding.parquet", embedding)
+        state: Literal["trained", "stopped"] = "stopped" if stopped else "trained"
+        self.info = self.info.model_copy(update={"state": state})
+        write_text(self.folder / "run.json", self.info.model_dump_json(indent=2))
+
+
+def _refuse_used(folder: Path) -> None:
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: choose a new folder for the run")
+    if (folder / "run.json").exists():
+        raise InputError(f"{folder} holds another run: choose a new folder, nothing was changed")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f"the folder {folder} is not empty: choose a new folder for the run")
+
+
+def _clear(folder: Path, existed: bool) -> None:
+    """Remove what a broken attempt left in a folder that was empty or absent before."""
+    if not existed:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for name in ("patches.npy", "patches.parquet", "recipe.json", "run.json"):
+        (folder / name).unlink(missing_ok=True)
