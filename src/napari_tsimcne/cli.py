@@ -21,7 +21,6 @@ import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskProgressColumn,
     TextColumn,
@@ -30,6 +29,7 @@ from rich.progress import (
 
 from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.events import readable_time
 
 if TYPE_CHECKING:
     from napari_tsimcne.events import Event
@@ -68,7 +68,9 @@ RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 DeviceOption = Annotated[Device, typer.Option(help="Where to train.")]
 DebugOption = Annotated[
     bool,
-    typer.Option("--debug", help="Show the traceback of an error.", callback=lambda v: _set_debug(v)),
+    typer.Option(
+        "--debug", help="Show the traceback of an error.", callback=lambda v: _set_debug(v)
+    ),
 ]
 
 
@@ -93,9 +95,7 @@ def run(
         list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the run; must be new.", metavar="RUN")],
-    patch_size: Annotated[
-        int, typer.Option(help="Side of a patch in pixels.", min=8, max=1024)
-    ],
+    patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.", min=8, max=1024)],
     stride: Annotated[
         int | None,
         typer.Option(help="Step between patches in pixels; the patch size if not given.", min=1),
@@ -180,9 +180,9 @@ def evaluate(
 
 @app.command()
 def demo(
-    out: Annotated[
-        Path, typer.Option(help="Folder for images, run, figure and table.")
-    ] = Path("tsimcne-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for images, run, figure and table.")] = Path(
+        "tsimcne-demo"
+    ),
     seed: Annotated[int, typer.Option(help="Seed of images and learning.", min=0)] = 0,
     device: DeviceOption = Device.auto,
     debug: DebugOption = False,
@@ -270,9 +270,7 @@ def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> Non
 
         previous = signal.signal(signal.SIGINT, interrupt)
         try:
-            train_run(
-                run, device=device, threads=threads, on_event=show, should_stop=stop.is_set
-            )
+            train_run(run, device=device, threads=threads, on_event=show, should_stop=stop.is_set)
         finally:
             signal.signal(signal.SIGINT, previous)
     if stop.is_set():
@@ -304,16 +302,6 @@ def _train_for_window(run: Run, device: str, threads: int | None) -> None:
     except Exception as error:
         say(Failed(reason=_sentence(error), detail=traceback.format_exc()))
         raise typer.Exit(FAILURE) from None
-
-
-def readable_time(seconds: float) -> str:
-    """Return a duration for people: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager
@@ -355,9 +343,7 @@ def _evaluate(run: Run, truth: str) -> dict[str, float]:
     from napari_tsimcne.explore import evaluate as evaluate_map
 
     if truth not in run.table:
-        raise InputError(
-            f"the run has no column '{truth}': it has {', '.join(run.table.columns)}"
-        )
+        raise InputError(f"the run has no column '{truth}': it has {', '.join(run.table.columns)}")
     return evaluate_map(run.coordinates, run.features, run.table[truth])._asdict()
 
 

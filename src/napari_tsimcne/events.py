@@ -22,7 +22,7 @@ class Prepared(_Event):
 
 
 class Progress(_Event):
-    """Some steps were taken. 
+    """Some steps were taken.
 
     ``fraction`` of the whole job in 0..1; ``loss`` is None while views are computed for a
     readout; ``seconds_left`` of the whole job, None until it can be measured.
@@ -84,3 +84,13 @@ def parse_event(line: str) -> Event | None:
         return _adapter.validate_json(line)
     except ValidationError:
         return None
+
+
+def readable_time(seconds: float) -> str:
+    """Return a duration for people: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

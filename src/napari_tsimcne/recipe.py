@@ -24,8 +24,10 @@ class _Settings(BaseModel):
     def _ranges_ascend(self) -> Self:
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) == 2 and all(
-                isinstance(v, float) for v in value
+            if (
+                isinstance(value, tuple)
+                and len(value) == 2
+                and all(isinstance(v, float) for v in value)
             ):
                 low, high = value
                 if not (math.isfinite(low) and math.isfinite(high) and low <= high):
@@ -126,7 +128,7 @@ class Network(_Settings):
 
 
 class Optimizer(_Settings):
-    """``learning_rate`` is per 256 images of a batch for ``sgd`` and taken as it is for ``adamw``."""
+    """``learning_rate`` is per 256 images of a batch for ``sgd``, and as it is for ``adamw``."""
 
     method: Literal["sgd", "adamw"] = "sgd"
     learning_rate: float = Field(gt=0)
@@ -207,11 +209,11 @@ class Recipe(_Settings):
         batch_size: int = 1024,
         seed: int = 0,
     ) -> Recipe:
-        """The published recipe: three stages of 1000, 50 and 450 epochs, batches of 1024.
+        """Return the published recipe: three stages of 1000, 50 and 450 epochs, batches of 1024.
 
-        ``rgb`` is not needed here: colour jitter leaves out what other images cannot take.
         With fewer ``epochs`` the warm-up shrinks in proportion.
         """
+        # Colour jitter leaves out what images that are not RGB cannot take.
         del rgb
         sgd = Optimizer(method="sgd", learning_rate=0.03)
         stages = (
@@ -250,7 +252,7 @@ class Recipe(_Settings):
         batch_size: int = 256,
         seed: int = 0,
     ) -> Recipe:
-        """A narrow network, mild views in every orientation, and a readout on cached features.
+        """Return a recipe of minutes: narrow network, mild views, a readout on cached features.
 
         ``rgb``: the images are RGB, whose colour is jittered; others get gain, offset and gamma
         per channel.
@@ -259,7 +261,7 @@ class Recipe(_Settings):
             Stage(name="features", epochs=20, output_dim=128,
                   optimizer=Optimizer(method="adamw", learning_rate=3e-3, weight_decay=0.01),
                   warmup_epochs=1, batch_size=batch_size),
-            Stage(name="readout", epochs=100, output_dim=2, trains="readout",
+            Stage(name="readout", epochs=30, output_dim=2, trains="readout",
                   optimizer=Optimizer(method="adamw", learning_rate=1e-2, weight_decay=0.0),
                   batch_size=max(batch_size, 1024), cached_views=8),
             Stage(name="fine-tuning", epochs=1, output_dim=2,

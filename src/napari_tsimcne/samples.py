@@ -178,10 +178,12 @@ def nuclei_layers() -> list[tuple[Any, dict, str]]:
     }
     images = [
         (plane, {"name": name, "colormap": colour, "blending": "additive", **space}, "image")
-        for plane, name, colour in zip(field.image, CHANNELS, ("bop blue", "bop orange"), strict=True)
+        for plane, name, colour in zip(
+            field.image, CHANNELS, ("bop blue", "bop orange"), strict=True
+        )
     ]
     labels = {"name": "cells", "visible": False, "features": field.truth, **space}
-    return [*images, (field.labels, labels, "labels")]  # type: ignore[list-item]
+    return [*images, (field.labels, labels, "labels")]
 
 
 def tissue_layers() -> list[tuple[Any, dict, str]]:

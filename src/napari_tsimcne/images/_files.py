@@ -98,7 +98,9 @@ def find_files(sources: Iterable[str | PathLike[str]]) -> list[Path]:
         elif path.is_file():
             files = [path]
         else:
-            files = [Path(p) for p in glob.glob(str(path), recursive=True) if Path(p).is_file()]
+            # A pattern may be absolute, which Path.glob does not take.
+            matches = glob.glob(str(path), recursive=True)  # noqa: PTH207
+            files = [Path(match) for match in matches if Path(match).is_file()]
             if not files:
                 raise InputError(f"no file, folder or pattern {path} was found: check the path")
         found += sorted(files, key=_natural)

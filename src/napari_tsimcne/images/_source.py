@@ -55,7 +55,9 @@ class ImageSource:
         if len(self.axes) != len(self.shape) or len(set(self.axes)) != len(self.axes):
             raise InputError(f"{where}: axes '{self.axes}' do not describe a shape {self.shape}")
         if not set("YX") <= set(self.axes) <= set(AXES) or set("CS") <= set(self.axes):
-            raise InputError(f"{where}: axes '{self.axes}' need Y and X, and at most T, Z and C or S")
+            raise InputError(
+                f"{where}: axes '{self.axes}' need Y and X, and at most T, Z and C or S"
+            )
         if 0 in self.shape:
             raise InputError(f"{where} is empty: its shape is {self.shape}")
         if self.dtype.kind not in "buif":

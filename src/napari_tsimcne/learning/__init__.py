@@ -1,4 +1,4 @@
-"""The learning of the map: augmentation, network, loss, stages. Knows neither tables nor windows."""
+"""How the map is learnt: augmentation, network, loss, stages. No tables, no windows."""
 
 from napari_tsimcne.learning._augment import augment, center_crop
 from napari_tsimcne.learning._device import TrainingError, choose_device

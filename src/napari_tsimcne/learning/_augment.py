@@ -58,11 +58,11 @@ class _Draw:
     def __init__(self, count: int, like: Tensor, generator: Generator) -> None:
         self.count = count
         self._generator = generator
-        self._options = {"device": like.device, "dtype": like.dtype}
+        self._device, self._dtype = like.device, like.dtype
 
     def uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
         shape = (self.count, channels, 1, 1)
-        unit = torch.rand(shape, generator=self._generator, **self._options)  # type: ignore[call-overload]
+        unit = torch.rand(shape, generator=self._generator, device=self._device, dtype=self._dtype)
         return low + (high - low) * unit
 
     def log_uniform(self, low: float, high: float, channels: int = 1) -> Tensor:
@@ -72,8 +72,7 @@ class _Draw:
         return self.uniform(0, 1) < probability
 
     def order(self, count: int) -> list[int]:
-        device = self._options["device"]
-        return torch.randperm(count, generator=self._generator, device=device).tolist()
+        return torch.randperm(count, generator=self._generator, device=self._device).tolist()
 
 
 # --- Geometry -----------------------------------------------------------------------------------

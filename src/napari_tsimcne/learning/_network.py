@@ -71,7 +71,7 @@ def _small_image_resnet18(channels: int, width: int) -> nn.Module:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of weights of a module."""
+    """Return the number of weights of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 

@@ -13,10 +13,7 @@ def rate_factor(stage: Stage, epoch: int, step: int, steps: int) -> float:
     With ``schedule="epoch"`` the rate is that of the epoch's beginning, as published: with a
     warm-up, the first epoch has rate 0. With ``schedule="step"`` it moves at every step.
     """
-    if stage.schedule == "epoch":
-        position = float(epoch)
-    else:
-        position = epoch + (step + 1) / steps
+    position = float(epoch) if stage.schedule == "epoch" else epoch + (step + 1) / steps
     if position < stage.warmup_epochs:
         return position / stage.warmup_epochs
     length = stage.epochs - stage.warmup_epochs

@@ -32,7 +32,7 @@ EVENT_SECONDS = 0.5
 EMBEDDING_BATCH = 512
 
 # Cost of one image, in passes of one view: forward and backward is about three forward passes.
-FULL_STEP, READOUT_STEP, CACHED_STEP, EMBED = 6.0, 2.0, 0.02, 1.0
+FULL_STEP, READOUT_STEP, CACHED_STEP, EMBED = 6.0, 2.0, 0.2, 1.0
 
 STOPPED_READOUT = Stage(
     name="readout",
@@ -90,9 +90,8 @@ class Trainer:
         self._views = torch.Generator(self.device).manual_seed(recipe.seed)
         self._order = torch.Generator().manual_seed(recipe.seed)
         first = next(stage for stage in recipe.stages if stage.epochs)
-        self.model = TSimCNE(len(ranges), recipe.network, first.output_dim).to(
-            self.device, memory_format=torch.channels_last
-        )
+        model = TSimCNE(len(ranges), recipe.network, first.output_dim)
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
         self._precision = Precision(self.device, bfloat16=False)
         self._clock = _Clock(len(patches), recipe.stages)
 
@@ -219,9 +218,7 @@ class Trainer:
         return self._augment(torch.cat([patches, patches]))
 
     def _augment(self, patches: Tensor) -> Tensor:
-        views = augment(
-            patches, self._size, self.recipe.augmentations, self._rgb, self._views
-        )
+        views = augment(patches, self._size, self.recipe.augmentations, self._rgb, self._views)
         return views.contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()

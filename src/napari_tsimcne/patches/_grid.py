@@ -62,4 +62,4 @@ def place_grid(images: Sequence[ImageSource], grid: Grid) -> pd.DataFrame:
             f"a patch of {grid.size} px is larger than every image "
             f"(the largest, '{largest.name}', is {height} x {width} px): use a smaller patch size"
         )
-    return make_table({name: table[name] for name in table})
+    return make_table(table)

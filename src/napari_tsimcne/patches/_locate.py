@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 
 
-def patch_at(
-    table: pd.DataFrame, image: str, t: int, z: int, y: float, x: float
-) -> int | None:
+def patch_at(table: pd.DataFrame, image: str, t: int, z: int, y: float, x: float) -> int | None:
     """Return the patch whose window holds (y, x) of a plane; the nearest centre of several.
 
     ``y`` and ``x`` in pixels, whole numbers at centres of pixels. None where no patch is there.

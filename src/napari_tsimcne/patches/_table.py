@@ -25,10 +25,9 @@ whole numbers are centres of pixels: a window of 28 at the origin has its centre
 """
 
 
-def make_table(columns: dict[str, object]) -> pd.DataFrame:
-    """Build a patch table of its columns, in order and of the right types."""
-    table = pd.DataFrame(columns)
-    table.insert(0, "patch", np.arange(len(table)))
+def make_table(columns: pd.DataFrame) -> pd.DataFrame:
+    """Make a patch table of windows: numbered, columns in order and of the right types."""
+    table = columns.assign(patch=np.arange(len(columns)))
     if "label" not in table:
         table["label"] = pd.array([pd.NA] * len(table), dtype="Int64")
     return table[list(COLUMNS)].astype(COLUMNS)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
 from napari_tsimcne.runs._files import written_whole
 from napari_tsimcne.runs._run import Run
@@ -39,7 +42,7 @@ def save_map_figure(run: Run, path: Path, color_by: str | None = None) -> None:
     classes = sorted(run.table[color_by].dropna().astype(str).unique()) if color_by else []
     if 1 < len(classes) <= MAX_CLASSES:
         column = run.table[color_by].astype(str).to_numpy()
-        palette = matplotlib_colors(len(classes))
+        palette = class_colors(len(classes))
         for name, color in zip(classes, palette, strict=True):
             chosen = column == name
             axes.scatter(
@@ -59,24 +62,23 @@ def save_map_figure(run: Run, path: Path, color_by: str | None = None) -> None:
         figure.savefig(draft, format="png")
 
 
-def matplotlib_colors(count: int) -> list[tuple[float, ...]]:
+def class_colors(count: int) -> list[Any]:
     """Return distinct colours; the first eight are Okabe and Ito's, safe for the colour-blind."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_rgb
-
     okabe_ito = ["#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#B8A800",
                  "#555555"]  # fmt: skip
-    names = [to_rgb(name) for name in okabe_ito]
-    return names[:count] if count <= len(names) else list(colormaps["tab20"].colors)[:count]
+    enough = okabe_ito if count <= len(okabe_ito) else list(colormaps["tab20"](range(20)))
+    return enough[:count]
 
 
-def _scale_bar(axes: object, width: float) -> None:
-    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
-
+def _scale_bar(axes: Any, width: float) -> None:
     rough = max(width / 5, 1e-6)
     power = 10 ** np.floor(np.log10(rough))
     length = float(power * max(step for step in (1, 2, 5) if step * power <= rough))
     bar = AnchoredSizeBar(
-        axes.transData, length, f"{length:g} kernel widths", "lower left", frameon=False  # type: ignore[attr-defined]
+        axes.transData,
+        length,
+        f"{length:g} kernel widths",
+        "lower left",
+        frameon=False,
     )
-    axes.add_artist(bar)  # type: ignore[attr-defined]
+    axes.add_artist(bar)

@@ -1,0 +1,331 @@
+"""The dock of the plugin: form, training, and what can be done with the map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.events import (
+    Embedding,
+    EpochEnded,
+    Event,
+    Prepared,
+    Progress,
+    readable_time,
+)
+from napari_tsimcne.explore import Selection
+from napari_tsimcne.gui._form import TrainingForm
+from napari_tsimcne.gui._job import TrainingJob
+from napari_tsimcne.gui._link import ImageLink, LinkedLayer
+from napari_tsimcne.gui._loss_curve import LossCurve
+from napari_tsimcne.gui._map_view import MapView
+from napari_tsimcne.gui._open import add_images
+from napari_tsimcne.runs import Run, export_csv
+
+if TYPE_CHECKING:
+    import napari
+
+MAP_NAME = "t-SimCNE map"
+BAR_STEPS = 1000
+
+
+class TsimcneDock(QWidget):
+    """From image layers to a linked map; one training and one map at a time."""
+
+    map_opened = Signal()
+    ended = Signal()
+
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.job: TrainingJob | None = None
+        self.run: Run | None = None
+        self.selection: Selection | None = None
+        self.map_view: MapView | None = None
+        self.link: ImageLink | None = None
+        self._training_layers: Mapping[str, LinkedLayer] = {}
+        self._build()
+        self._refresh()
+
+    # --- widgets ------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        self.form = TrainingForm(self.viewer)
+        self.form.changed.connect(self._refresh)
+        layout.addWidget(self.form)
+
+        buttons = QHBoxLayout()
+        self.train_button = QPushButton("Train")
+        self.train_button.setToolTip("Cut the patches and learn their map.")
+        self.train_button.clicked.connect(self.train)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("Stop now and keep the map of what was learnt.")
+        self.stop_button.clicked.connect(self.stop)
+        buttons.addWidget(self.train_button)
+        buttons.addWidget(self.stop_button)
+        layout.addLayout(buttons)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, BAR_STEPS)
+        layout.addWidget(self.bar)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        layout.addWidget(self.status)
+        self.curve = LossCurve()
+        layout.addWidget(self.curve)
+
+        layout.addWidget(QLabel("<b>Map</b>"))
+        self.map_label = QLabel()
+        self.map_label.setWordWrap(True)
+        layout.addWidget(self.map_label)
+        actions = QHBoxLayout()
+        self.open_button = QPushButton("Open run...")
+        self.open_button.setToolTip("Show the map of a run folder.")
+        self.open_button.clicked.connect(self._choose_run)
+        self.show_button = QPushButton("Show map")
+        self.show_button.setToolTip("Show the map again after it was closed.")
+        self.show_button.clicked.connect(self._show_map)
+        actions.addWidget(self.open_button)
+        actions.addWidget(self.show_button)
+        layout.addLayout(actions)
+        self.export_button = QPushButton("Export selected...")
+        self.export_button.setToolTip("Write the selected patches to a CSV table.")
+        self.export_button.clicked.connect(self._choose_export)
+        layout.addWidget(self.export_button)
+        layout.addStretch()
+
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(content)
+        scroll.setMinimumWidth(content.sizeHint().width() + 24)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _refresh(self) -> None:
+        training = self.job is not None
+        self.form.setEnabled(not training)
+        self.train_button.setEnabled(not training and bool(self.form.layers()))
+        self.stop_button.setEnabled(training)
+        self.bar.setVisible(training)
+        self.curve.setVisible(training or bool(self.curve.stages))
+        selected = len(self.selection) if self.selection is not None else 0
+        self.export_button.setEnabled(selected > 0)
+        self.show_button.setEnabled(self.run is not None and self.map_view is None)
+        if self.run is None:
+            self.map_label.setText("No map yet.")
+        else:
+            self.map_label.setText(
+                f"{self.run.folder.name}: {selected:,} of {len(self.run.table):,} patches selected"
+            )
+            self.map_label.setToolTip(str(self.run.folder))
+
+    # --- training -----------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Start a training of the chosen images; wrong choices become a notice."""
+        try:
+            images, layers = self.form.images()
+            recipe = self.form.recipe(rgb=images[0].rgb)
+        except ValueError as error:
+            show_error(_first_line(error))
+            return
+        job = TrainingJob(images, recipe, self.form.run_folder(), self.form.device.currentText())
+        job.cutting.connect(self._on_cutting)
+        job.told.connect(self._on_event)
+        job.finished.connect(self._on_finished)
+        job.failed.connect(self._on_failed)
+        job.cancelled.connect(self._on_cancelled)
+        # The child ends with this widget, however the window is closed.
+        self.destroyed.connect(job.close)
+        self.job, self._training_layers = job, layers
+        self.curve.clear()
+        self.bar.setValue(0)
+        self.status.setText("Cutting patches")
+        self._refresh()
+        job.start()
+
+    def stop(self) -> None:
+        """Stop the training and keep the map of what was learnt."""
+        if self.job is not None:
+            self.job.stop()
+            self.stop_button.setEnabled(False)
+            self.status.setText("Stopping: the map of what was learnt is being made")
+
+    def _on_cutting(self, done: int, total: int) -> None:
+        self.bar.setValue(BAR_STEPS * done // total)
+        self.status.setText(f"Cutting patches: {done:,} of {total:,}")
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Prepared):
+            self.bar.setValue(0)
+            self.status.setText(f"Training on {event.device}")
+        elif isinstance(event, Progress):
+            self.bar.setValue(round(BAR_STEPS * event.fraction))
+            stage = f"Stage {event.stage_number} of {event.stages}, {event.stage}"
+            lines = [f"{stage}, epoch {event.epoch} of {event.epochs}"]
+            if event.seconds_left is not None:
+                lines.append(
+                    f"{readable_time(event.seconds_left)} left, "
+                    f"{event.images_per_second:,.0f} images/s"
+                )
+            self.status.setText("\n".join(lines))
+        elif isinstance(event, EpochEnded):
+            self.curve.add(event.stage, event.loss)
+        elif isinstance(event, Embedding):
+            self.status.setText("Drawing the map")
+
+    def _on_finished(self, run: Run) -> None:
+        self._end_job("Stopped: the map shows what was learnt until then."
+                      if run.info.state == "stopped" else "Done.")  # fmt: skip
+        still_there = set(self.viewer.layers)
+        layers = {n: la for n, la in self._training_layers.items() if la.layer in still_there}
+        self._set_run(run, layers)
+        if run.info.skipped:
+            show_info(f"Left out: {', '.join(skipped.name for skipped in run.info.skipped)}")
+        self.ended.emit()
+
+    def _on_failed(self, reason: str) -> None:
+        self._end_job(f"Training failed: {reason}")
+        show_error(f"t-SimCNE: {reason}")
+        self.ended.emit()
+
+    def _on_cancelled(self) -> None:
+        self._end_job("Stopped before the patches were cut.")
+        self.ended.emit()
+
+    def _end_job(self, text: str) -> None:
+        self.job = None
+        self.status.setText(text)
+        self._refresh()
+
+    # --- map ----------------------------------------------------------------------------------
+
+    def open_run(self, folder: Path) -> None:
+        """Show the map of a run folder, and its images where they are found.
+
+        Raises
+        ------
+        InputError
+            Where the folder holds no run with a map.
+        """
+        run = Run.open(folder)
+        _ = run.coordinates
+        self._set_run(run, add_images(self.viewer, run))
+
+    def _choose_run(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
+        if folder:
+            try:
+                self.open_run(Path(folder))
+            except InputError as error:
+                show_error(str(error))
+
+    def _set_run(self, run: Run, layers: Mapping[str, LinkedLayer]) -> None:
+        self._close_map()
+        if self.link is not None:
+            self.link.close()
+        self.run = run
+        self.selection = Selection(len(run.table))
+        self.selection.changed.connect(self._refresh)
+        self.link = ImageLink(self.viewer, run, self.selection, layers)
+        self._show_map()
+
+    def _show_map(self) -> None:
+        assert self.run is not None and self.selection is not None
+        self.map_view = MapView(self.run.coordinates, self.selection, self.viewer.theme)
+        self.map_view.closed.connect(self._on_map_closed)
+        dock = self.viewer.window.add_dock_widget(
+            self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
+        )
+        own, window = _dock_of(self), self.window()
+        if own is not None and isinstance(window, QMainWindow):
+            # Beside the form, so that image, map and form stand next to each other.
+            window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
+            window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
+            room = max(320, (window.width() - own.width()) * 2 // 5)
+            window.resizeDocks([dock, own], [room, own.width()], Qt.Orientation.Horizontal)
+        self._refresh()
+        self.map_opened.emit()
+
+    def _on_map_closed(self) -> None:
+        self.map_view = None
+        self._refresh()
+
+    def _close_map(self) -> None:
+        if self.map_view is not None:
+            self.viewer.window.remove_dock_widget(self.map_view)
+            self.map_view = None
+
+    def _choose_export(self) -> None:
+        assert self.run is not None
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Export selected patches", str(self.run.folder / "selected.csv"), "CSV (*.csv)"
+        )
+        if path:
+            self.export(Path(path))
+
+    def export(self, path: Path) -> None:
+        """Write the rows of the selected patches to a CSV file; failures become a notice."""
+        assert self.run is not None and self.selection is not None
+        try:
+            count = export_csv(self.run, path, self.selection.mask)
+        except (OSError, InputError) as error:
+            show_error(f"The table could not be written: {error}")
+        else:
+            show_info(f"{count:,} patches written to {path}")
+
+    # --- end ----------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        """Let go of everything when the dock is closed: napari then takes it out of its place."""
+        if event.type() == QEvent.Type.ParentAboutToChange and _dock_of(self) is not None:
+            self._release()
+        return super().event(event)
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802
+        """Let go of everything."""
+        self._release()
+        super().closeEvent(event)
+
+    def _release(self) -> None:
+        if self.job is not None:
+            self.job.close()
+            self.job = None
+        self.form.release()
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+        self._close_map()
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # pydantic opens with a title; its second line names the field, its third what is wrong.
+    return lines[0] if isinstance(error, InputError) else " ".join(lines[1:3])
