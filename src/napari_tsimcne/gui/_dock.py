@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 MAP_NAME = "t-SimCNE map"
 BAR_STEPS = 1000
+LAYER_LIST_WIDTH = 320
 
 
 class TsimcneDock(QWidget):
@@ -112,11 +113,7 @@ class TsimcneDock(QWidget):
         layout.addWidget(self.export_button)
         layout.addStretch()
 
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
-        scroll.setMinimumWidth(content.sizeHint().width() + 24)
+        scroll = _Column(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
@@ -231,6 +228,8 @@ class TsimcneDock(QWidget):
         run = Run.open(folder)
         _ = run.coordinates
         self._set_run(run, add_images(self.viewer, run))
+        # Once the map has taken its place beside them.
+        QTimer.singleShot(0, self.viewer.reset_view)
 
     def _choose_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
@@ -254,16 +253,19 @@ class TsimcneDock(QWidget):
         assert self.run is not None and self.selection is not None
         self.map_view = MapView(self.run.coordinates, self.selection, self.viewer.theme)
         self.map_view.closed.connect(self._on_map_closed)
-        dock = self.viewer.window.add_dock_widget(
+        self.viewer.window.add_dock_widget(
             self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
         )
-        own, window = _dock_of(self), self.window()
-        if own is not None and isinstance(window, QMainWindow):
+        own, dock, window = _dock_of(self), _dock_of(self.map_view), self.window()
+        if own is not None and dock is not None and isinstance(window, QMainWindow):
             # Beside the form, so that image, map and form stand next to each other.
             window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
             window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
-            room = max(320, (window.width() - own.width()) * 2 // 5)
-            window.resizeDocks([dock, own], [room, own.width()], Qt.Orientation.Horizontal)
+            # Half of what is left between layer list and form, once they are laid out.
+            width = (window.width() - own.width() - LAYER_LIST_WIDTH) // 2
+            QTimer.singleShot(
+                0, lambda: window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+            )
         self._refresh()
         self.map_opened.emit()
 
@@ -316,6 +318,26 @@ class TsimcneDock(QWidget):
             self.link.close()
             self.link = None
         self._close_map()
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        content.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
+        """Follow the content when it needs more room."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.setMinimumWidth(
+                self.widget().minimumSizeHint().width()
+                + self.verticalScrollBar().sizeHint().width()
+            )
+        return super().eventFilter(watched, event)
 
 
 def _dock_of(widget: QWidget) -> QDockWidget | None:

@@ -266,4 +266,5 @@ def _spin(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
     spin.setValue(value)
     spin.setSuffix(suffix)
     spin.setToolTip(tip)
+    spin.setMinimumWidth(48)
     return spin

@@ -41,6 +41,7 @@ class LossCurve(FigureCanvasQTAgg):
                 epochs = range(start, start + len(losses))
                 axes.plot(epochs, losses, ".-", color=color, label=name, markersize=4, linewidth=1)
                 start += len(losses)
+            axes.set_xlim(0.5, max(start - 1, 4) + 0.5)
             axes.set_xlabel("epoch", color=text, fontsize=8)
             axes.set_ylabel("loss", color=text, fontsize=8)
             axes.tick_params(colors=text, labelsize=7)

@@ -9,13 +9,14 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from psygnal import Signal
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QButtonGroup,
     QDockWidget,
     QHBoxLayout,
     QLabel,
-    QToolButton,
+    QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -60,7 +61,9 @@ class MapView(QWidget):
         # No active layer: napari's own editing of points can then not touch the map.
         self.model.layers.selection.clear()
         self.model.mouse_drag_callbacks.append(self._on_drag)
+        self.model.bind_key("Escape", lambda model: selection.clear(), overwrite=True)
         self.qt_viewer: QtViewer | None = None
+        self._fitted = self._camera()
         self._build_tools()
         selection.changed.connect(self._show_selection)
         self._show_selection()
@@ -84,7 +87,7 @@ class MapView(QWidget):
         for button in (self.lasso_button, self.pan_button):
             group.addButton(button)
         self.lasso_button.setChecked(True)
-        self.home_button.clicked.connect(lambda: self.model.reset_view())
+        self.home_button.clicked.connect(self._fit)
         self.undo_button.clicked.connect(lambda: self.selection.undo())
         self.redo_button.clicked.connect(lambda: self.selection.redo())
         self._count = QLabel()
@@ -92,16 +95,8 @@ class MapView(QWidget):
                        self.redo_button):  # fmt: skip
             bar.addWidget(button)
         bar.addStretch()
-        bar.addWidget(self._count)
         layout.addLayout(bar)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-    def keyPressEvent(self, event: Any) -> None:  # noqa: N802
-        """Escape selects nothing."""
-        if event.key() == Qt.Key.Key_Escape:
-            self.selection.clear()
-        else:
-            super().keyPressEvent(event)
+        layout.addWidget(self._count)
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Build the canvas once the widget has its place: moving it would lose its GL context."""
@@ -124,8 +119,24 @@ class MapView(QWidget):
             # The first row of tabs and controls stays with the main window.
             for part in (self.qt_viewer.dockLayerControls, self.qt_viewer.dockLayerList):
                 part.hide()
-            self.layout().addWidget(self.qt_viewer, stretch=1)
+            self.layout().insertWidget(1, self.qt_viewer, stretch=1)
+            self._fit()
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: N802
+        """Keep the whole map in view, unless the user has chosen another view."""
+        super().resizeEvent(event)
+        if self._camera() == self._fitted:
+            # The canvas has its new size once pending layouts are done.
+            QTimer.singleShot(0, self._fit)
+
+    def _fit(self) -> None:
+        if self.qt_viewer is not None:
             self.model.reset_view()
+            self._fitted = self._camera()
+
+    def _camera(self) -> tuple[float, ...]:
+        camera = getattr(self.model, "scene", self.model).camera
+        return (*camera.center, camera.zoom)
 
     def event(self, event: QEvent) -> bool:
         """Close the canvas before the widget is taken out of its place."""
@@ -210,9 +221,9 @@ def _point_size(points: np.ndarray) -> float:
     return extent * float(np.clip(0.6 / np.sqrt(len(points)), 1 / 400, 1 / 40))
 
 
-def _tool(text: str, tip: str, checkable: bool = True) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
+def _tool(text: str, tip: str, checkable: bool = True) -> QPushButton:
+    button = QPushButton(text)
+    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
     button.setToolTip(tip)
     button.setCheckable(checkable)
     return button

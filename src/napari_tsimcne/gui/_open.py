@@ -46,8 +46,6 @@ def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     for number, image in enumerate(images):
         offset = step * np.array(divmod(number, columns))
         linked[image.name] = _add_image(viewer, image, offset)
-    if images:
-        viewer.reset_view()
     return linked
 
 

@@ -99,6 +99,8 @@ class ImageSource:
                     f"image '{name}' of shape {array.shape}: name its axes, for example axes='CYX'"
                 )
         axes = axes.upper()
+        if len(axes) != array.ndim:
+            raise InputError(f"image '{name}': axes '{axes}' do not describe {array.shape}")
         return cls(
             name=name,
             axes=axes,

@@ -11,8 +11,7 @@ def patch_at(table: pd.DataFrame, image: str, t: int, z: int, y: float, x: float
 
     ``y`` and ``x`` in pixels, whole numbers at centres of pixels. None where no patch is there.
     """
-    here = (table["image"] == image).to_numpy()
-    here &= (table["t"] == t).to_numpy() & (table["z"] == z).to_numpy()
+    here = (table["image"] == image) & (table["t"] == t) & (table["z"] == z)
     rows = np.flatnonzero(here)
     dy = np.abs(table["y"].to_numpy()[rows] - y)
     dx = np.abs(table["x"].to_numpy()[rows] - x)

@@ -1,0 +1,53 @@
+import os
+from pathlib import Path
+
+# Before torch is imported anywhere: threads that wait by spinning starve each other on few cores.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+import pytest
+
+from napari_tsimcne import Grid, ImageSource, Recipe, Run
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    if not DATA.is_dir():
+        pytest.skip(f"the real images are not here: no folder {DATA}")
+    return DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_napari_settings(tmp_path_factory):
+    os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_threads():
+    import torch
+
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+
+@pytest.fixture
+def stripes() -> np.ndarray:
+    """A (64, 80) image whose every pixel has a value of its own."""
+    return np.arange(64 * 80, dtype=np.uint16).reshape(64, 80)
+
+
+@pytest.fixture
+def tiny_run(tmp_path) -> Run:
+    """A run of 80 patches of one synthetic field, cut but not trained."""
+    return make_tiny_run(tmp_path / "run")
+
+
+def make_tiny_run(folder: Path, seed: int = 0) -> Run:
+    from napari_tsimcne.samples import CHANNELS, synthetic_field
+
+    field = synthetic_field(cells=9)
+    image = ImageSource.from_array(field.image, "CYX", name="field", channel_names=CHANNELS)
+    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2, 0), batch_size=32, seed=seed)
+    return Run.create(folder, [image], recipe)

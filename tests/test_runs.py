@@ -1,0 +1,204 @@
+import json
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run, open_images, train
+from napari_tsimcne.events import Failed, Finished, Prepared, parse_event
+from napari_tsimcne.runs import TrainingProcess, export_csv, save_map_figure
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_opens_again_as_it_was(tiny_run):
+    again = Run.open(tiny_run.folder)
+    assert again.recipe == tiny_run.recipe and again.info == tiny_run.info
+    pd.testing.assert_frame_equal(again.table, tiny_run.table)
+    assert again.store.shape == (81, 2, 32 + 2 * again.recipe.margin, 32 + 2 * again.recipe.margin)
+    assert again.store.dtype == np.uint16
+    with pytest.raises(InputError, match="no map yet"):
+        _ = again.coordinates
+
+
+def test_training_fills_the_folder_and_leaves_no_drafts(tiny_run):
+    train(tiny_run, device="cpu")
+    again = Run.open(tiny_run.folder)
+    assert again.info.state == "trained"
+    assert again.coordinates.shape == (81, 2) and again.features.shape == (81, 128)
+    assert names(tiny_run.folder) == {
+        "run.json", "recipe.json", "patches.parquet", "patches.npy", "weights.safetensors",
+        "embedding.parquet", "features.npy",
+    }  # fmt: skip
+
+
+def test_exports_hold_the_selected_rows(tiny_run, tmp_path):
+    train(tiny_run, device="cpu")
+    mask = np.zeros(81, bool)
+    mask[[3, 5]] = True
+    assert export_csv(tiny_run, tmp_path / "a.csv", mask) == 2
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert list(table["patch"]) == [3, 5]
+    assert np.allclose(table[["map_x", "map_y"]], tiny_run.coordinates[mask], atol=1e-4)
+    save_map_figure(tiny_run, tmp_path / "map.png", color_by="image")
+    from PIL import Image
+
+    assert Image.open(tmp_path / "map.png").size == (1600, 1200)
+
+
+def test_nothing_is_overwritten(tiny_run, stripes, tmp_path):
+    image = ImageSource.from_array(stripes)
+    recipe = Recipe.quick(Grid(size=8), batch_size=8)
+    before = (tiny_run.folder / "run.json").read_bytes()
+    with pytest.raises(InputError, match="holds another run"):
+        Run.create(tiny_run.folder, [image], recipe)
+    assert (tiny_run.folder / "run.json").read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="not empty"):
+        Run.create(tmp_path / "mine", [image], recipe)
+    with pytest.raises(InputError, match="is a file"):
+        Run.create(tmp_path / "mine" / "thesis.txt", [image], recipe)
+    assert names(tmp_path / "mine") == {"thesis.txt"}
+
+
+def test_what_cannot_become_a_run_leaves_no_folder(stripes, tmp_path):
+    recipe = Recipe.quick(Grid(size=8), batch_size=8)
+    constant = ImageSource.from_array(np.full((64, 64), 7, np.uint8))
+    with pytest.raises(InputError, match="nothing to learn"):
+        Run.create(tmp_path / "a" / "run", [constant], recipe)
+    nan = ImageSource.from_array(np.full((64, 64), np.nan))
+    with pytest.raises(InputError, match="not finite"):
+        Run.create(tmp_path / "a" / "run", [nan], recipe)
+    with pytest.raises(InputError, match=r"80 patches are fewer than one batch of 500"):
+        Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)],
+                   Recipe.quick(Grid(size=8), batch_size=500))  # fmt: skip
+    with pytest.raises(InputError, match="larger than every image"):
+        Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)],
+                   Recipe.quick(Grid(size=70), batch_size=8))  # fmt: skip
+
+    def cancel(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)], recipe, progress=cancel)
+    assert not (tmp_path / "a" / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["run.json", "recipe.json", "patches.parquet", "patches.npy"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "nonsense"])
+def test_a_damaged_run_is_refused_in_one_sentence(tiny_run, name, damage):
+    path = tiny_run.folder / name
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"nonsense")
+    with pytest.raises(InputError) as caught:
+        Run.open(tiny_run.folder)
+    assert "\n" not in str(caught.value) and str(tiny_run.folder) in str(caught.value)
+
+
+def test_pickles_are_not_loaded(tiny_run, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "executed"),))
+
+    np.save(tiny_run.folder / "patches.npy", np.array([Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError):
+        Run.open(tiny_run.folder)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_newer_formats_are_refused(tiny_run):
+    path = tiny_run.folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(InputError, match="newer version"):
+        Run.open(tiny_run.folder)
+
+
+def test_images_are_found_again_and_changes_noticed(tmp_path, stripes):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stripes)
+    images, _ = open_images(path)
+    run = Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=8), batch_size=8))
+    record = Run.open(run.folder).image("a.tif")
+    everything = (slice(None), slice(None))
+    assert np.array_equal(record.open().read(0, 0, *everything)[0], stripes)
+    tifffile.imwrite(path, stripes[::-1])
+    with pytest.raises(InputError, match="has changed"):
+        record.open()
+    path.unlink()
+    with pytest.raises(InputError, match="no longer at"):
+        record.open()
+
+
+# --- the child process --------------------------------------------------------------------------
+
+
+def test_the_child_trains_and_tells(tiny_run):
+    process = TrainingProcess(tiny_run.folder, device="cpu", threads=1)
+    events = list(process.events())
+    assert isinstance(events[0], Prepared) and events[0].patches == 81
+    assert isinstance(events[-1], Finished) and not events[-1].stopped
+    assert Run.open(tiny_run.folder).has_map and not process.running
+
+
+def long_run(tmp_path):
+    from conftest import make_tiny_run
+
+    run = make_tiny_run(tmp_path / "long")
+    first = run.recipe.stages[0].model_copy(update={"epochs": 100_000})
+    recipe = run.recipe.model_copy(update={"stages": (first, *run.recipe.stages[1:])})
+    (run.folder / "recipe.json").write_text(recipe.model_dump_json())
+    return run
+
+
+def test_a_stopped_child_leaves_a_map(tmp_path):
+    run = long_run(tmp_path)
+    process = TrainingProcess(run.folder, device="cpu", threads=1)
+    last = None
+    for event in process.events():
+        if event.kind == "epoch" and event.stage == "features" and event.epoch == 1:
+            process.stop()
+        last = event
+    assert isinstance(last, Finished) and last.stopped
+    assert Run.open(run.folder).info.state == "stopped"
+
+
+def test_a_killed_child_is_explained(tmp_path):
+    run = long_run(tmp_path)
+    process = TrainingProcess(run.folder, device="cpu", threads=1)
+    last = None
+    for event in process.events():
+        if event.kind == "prepared":
+            os.kill(process.pid, 9)
+        last = event
+    assert isinstance(last, Failed) and "memory" in last.reason
+
+
+def test_a_failure_in_the_child_carries_its_reason(tiny_run):
+    path = tiny_run.folder / "patches.npy"
+    path.write_bytes(path.read_bytes()[:500])
+    (*_, last) = TrainingProcess(tiny_run.folder, device="cpu").events()
+    assert isinstance(last, Failed) and "patches.npy" in last.reason
+
+
+def test_the_child_ends_when_its_parent_lets_go(tmp_path):
+    run = long_run(tmp_path)
+    process = TrainingProcess(run.folder, device="cpu", threads=1)
+    for event in process.events():
+        if event.kind == "prepared":
+            process._child.stdin.close()
+    assert not process.running and not Run.open(run.folder).has_map
+
+
+def test_what_is_no_event_is_passed_over():
+    assert parse_event("UserWarning: something") is None
+    assert parse_event('{"kind": "unknown"}') is None
+    event = Finished(stopped=True, seconds=1.5)
+    assert parse_event(event.model_dump_json()) == event
