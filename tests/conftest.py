@@ -4,6 +4,7 @@ from pathlib import Path
 # Before torch is imported anywhere: threads that wait by spinning starve each other on few cores.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 
 import numpy as np
 import pytest
@@ -23,13 +24,6 @@ def real_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _own_napari_settings(tmp_path_factory):
     os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _few_threads():
-    import torch
-
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture

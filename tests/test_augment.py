@@ -89,7 +89,7 @@ def test_intensity_is_drawn_for_each_channel():
     flat = torch.full((500, 2, 4, 4), 0.5)
     settings = Augmentations(gain=(0.5, 1.5), intensity_probability=1)
     view = augment(flat, 4, settings, False, generator())[:, :, 0, 0]
-    assert 0.25 <= view.min() and view.max() <= 0.75 + 1e-6
+    assert view.min() >= 0.25 and view.max() <= 0.75 + 1e-6
     assert abs(np.corrcoef(view.T.numpy())[0, 1]) < 0.2
 
 

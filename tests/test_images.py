@@ -121,7 +121,9 @@ def test_layers_become_images():
     from napari.layers import Image as Layer
 
     data = np.random.default_rng(0).random((3, 20, 30)).astype(np.float32)
-    labelled = Layer(data, axis_labels=("c", "y", "x"), scale=(1, 0.5, 0.5), units=("pixel", "um", "um"))
+    labelled = Layer(
+        data, axis_labels=("c", "y", "x"), scale=(1, 0.5, 0.5), units=("pixel", "um", "um")
+    )
     image = from_layer(labelled)
     assert image.axes == "CYX" and image.pixel_size == (0.5, 0.5)
     assert image.unit.startswith("mic")

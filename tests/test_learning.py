@@ -57,8 +57,12 @@ def test_cauchy_is_the_formula_of_the_paper():
     b, expected = len(a), 0.0
     for i in range(b):
         expected -= math.log(s(a[i], c[i])) / b
-        from_c = sum(s(c[i], a[j]) for j in range(b)) + sum(s(c[i], c[j]) for j in range(b) if j != i)
-        from_a = sum(s(a[i], c[j]) for j in range(b)) + sum(s(a[i], a[j]) for j in range(b) if j != i)
+        from_c = sum(s(c[i], a[j]) for j in range(b)) + sum(
+            s(c[i], c[j]) for j in range(b) if j != i
+        )
+        from_a = sum(s(a[i], c[j]) for j in range(b)) + sum(
+            s(a[i], a[j]) for j in range(b) if j != i
+        )
         expected += (math.log(from_c) + math.log(from_a)) / (2 * b)
     assert float(cauchy_info_nce(a, c)) == pytest.approx(expected, abs=1e-12)
 

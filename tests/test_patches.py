@@ -24,7 +24,7 @@ few = settings(deadline=None, max_examples=60)
 def test_windows_fit_and_no_further_one_would(length, grid):
     origins = grid_origins(length, grid)
     assert len(origins) == max(0, (length - grid.size) // grid.stride + 1)
-    assert all(0 <= o and o + grid.size <= length for o in origins)
+    assert all(o >= 0 and o + grid.size <= length for o in origins)
     assert np.array_equal(origins, np.arange(len(origins)) * grid.stride)
 
 
@@ -68,7 +68,9 @@ def test_crops_hold_exactly_their_pixels(tmp_path_factory, height, width, grid, 
 
 
 @few
-@given(st.integers(20, 70), st.integers(20, 70), st.integers(8, 20), st.floats(0, 1), st.floats(0, 1))
+@given(
+    st.integers(20, 70), st.integers(20, 70), st.integers(8, 20), st.floats(0, 1), st.floats(0, 1)
+)
 def test_a_place_finds_its_patch(height, width, size, fy, fx):
     image = ImageSource.from_array(np.zeros((height, width), np.uint8), name="a")
     table = place_grid([image], Grid(size=size))
@@ -124,7 +126,9 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 
 
 def test_ranges_come_from_percentiles_or_the_type():
-    store = np.tile(np.arange(1000, dtype=np.uint16).reshape(10, 100), (1, 1)).reshape(10, 1, 10, 10)
+    store = np.tile(np.arange(1000, dtype=np.uint16).reshape(10, 100), (1, 1)).reshape(
+        10, 1, 10, 10
+    )
     (found,) = channel_ranges(store, ["a"], Normalization(percentiles=(10.0, 90.0)))
     assert (found.low, found.high) == pytest.approx((99.9, 899.1))
     (found,) = channel_ranges(store, ["a"], Normalization(method="dtype"))

@@ -85,7 +85,9 @@ def test_what_cannot_become_a_run_leaves_no_folder(stripes, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)], recipe, progress=cancel)
+        Run.create(
+            tmp_path / "a" / "run", [ImageSource.from_array(stripes)], recipe, progress=cancel
+        )
     assert not (tmp_path / "a" / "run").exists()
 
 

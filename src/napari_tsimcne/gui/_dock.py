@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
-    QDockWidget,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -35,7 +34,7 @@ from napari_tsimcne.gui._form import TrainingForm
 from napari_tsimcne.gui._job import TrainingJob
 from napari_tsimcne.gui._link import ImageLink, LinkedLayer
 from napari_tsimcne.gui._loss_curve import LossCurve
-from napari_tsimcne.gui._map_view import MapView
+from napari_tsimcne.gui._map_view import MapView, dock_of
 from napari_tsimcne.gui._open import add_images
 from napari_tsimcne.runs import Run, export_csv
 
@@ -61,6 +60,7 @@ class TsimcneDock(QWidget):
         self.selection: Selection | None = None
         self.map_view: MapView | None = None
         self.link: ImageLink | None = None
+        self._window_closing = False
         self._training_layers: Mapping[str, LinkedLayer] = {}
         self._build()
         self._refresh()
@@ -256,7 +256,7 @@ class TsimcneDock(QWidget):
         self.viewer.window.add_dock_widget(
             self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
         )
-        own, dock, window = _dock_of(self), _dock_of(self.map_view), self.window()
+        own, dock, window = dock_of(self), dock_of(self.map_view), self.window()
         if own is not None and dock is not None and isinstance(window, QMainWindow):
             # Beside the form, so that image, map and form stand next to each other.
             window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
@@ -298,16 +298,28 @@ class TsimcneDock(QWidget):
 
     # --- end ----------------------------------------------------------------------------------
 
-    def event(self, event: QEvent) -> bool:
-        """Let go of everything when the dock is closed: napari then takes it out of its place."""
-        if event.type() == QEvent.Type.ParentAboutToChange and _dock_of(self) is not None:
-            self._release()
-        return super().event(event)
+    def showEvent(self, event: Any) -> None:  # noqa: N802
+        """Watch for the end of the window."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
 
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Let go of everything."""
-        self._release()
-        super().closeEvent(event)
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
+        """Let go when the window closes; it is hidden once nobody has refused."""
+        if event.type() == QEvent.Type.Close:
+            self._window_closing = True
+        elif event.type() == QEvent.Type.Hide and self._window_closing and not event.spontaneous():
+            self._release()
+            if self.map_view is not None:
+                self.map_view.close_canvas()
+        return super().eventFilter(watched, event)
+
+    def event(self, event: QEvent) -> bool:
+        """Let go when the dock is closed: napari then takes the widget out of its place."""
+        if event.type() == QEvent.Type.ParentAboutToChange and dock_of(self) is not None:
+            self.window().removeEventFilter(self)
+            self._release()
+            self._close_map()
+        return super().event(event)
 
     def _release(self) -> None:
         if self.job is not None:
@@ -317,7 +329,6 @@ class TsimcneDock(QWidget):
         if self.link is not None:
             self.link.close()
             self.link = None
-        self._close_map()
 
 
 class _Column(QScrollArea):
@@ -338,13 +349,6 @@ class _Column(QScrollArea):
                 + self.verticalScrollBar().sizeHint().width()
             )
         return super().eventFilter(watched, event)
-
-
-def _dock_of(widget: QWidget) -> QDockWidget | None:
-    parent = widget.parent()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parent()
-    return parent
 
 
 def _first_line(error: Exception) -> str:

@@ -101,9 +101,7 @@ class MapView(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Build the canvas once the widget has its place: moving it would lose its GL context."""
         super().showEvent(event)
-        dock = self.parent()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
+        dock = dock_of(self)
         if dock is not None:
             fixed = QDockWidget.DockWidgetFeature
             dock.setFeatures(
@@ -125,7 +123,7 @@ class MapView(QWidget):
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Keep the whole map in view, unless the user has chosen another view."""
         super().resizeEvent(event)
-        if self._camera() == self._fitted:
+        if np.allclose(self._camera(), self._fitted):
             # The canvas has its new size once pending layouts are done.
             QTimer.singleShot(0, self._fit)
 
@@ -140,17 +138,18 @@ class MapView(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Close the canvas before the widget is taken out of its place."""
-        if event.type() == QEvent.Type.ParentAboutToChange and self.qt_viewer is not None:
-            self._close_canvas()
+        if event.type() == QEvent.Type.ParentAboutToChange and dock_of(self) is not None:
+            self.close_canvas()
             self.closed.emit()
         return super().event(event)
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802
         """Close the canvas."""
-        self._close_canvas()
+        self.close_canvas()
         super().closeEvent(event)
 
-    def _close_canvas(self) -> None:
+    def close_canvas(self) -> None:
+        """Let go of selection and canvas."""
         self.selection.changed.disconnect(self._show_selection, missing_ok=True)
         if self.qt_viewer is None:
             return
@@ -205,6 +204,14 @@ class MapView(QWidget):
         zoom = getattr(self.model, "scene", self.model).camera.zoom
         self._outline.edge_width = 2 / zoom
         self._outline.data = np.stack([outline, closed - outline], axis=1)
+
+
+def dock_of(widget: QWidget) -> QDockWidget | None:
+    """Return the dock that a widget stands in."""
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent
 
 
 def selection_mode(modifiers: Any) -> Mode:

@@ -196,6 +196,8 @@ class Trainer:
                 if time.perf_counter() - told > EVENT_SECONDS:
                     told = time.perf_counter()
                     yield self._progress(stage, number, stages, epoch + 1, value)
+            told = time.perf_counter()
+            yield self._progress(stage, number, stages, epoch + 1, value)
             yield EpochEnded(
                 stage=stage.name, epoch=epoch + 1, epochs=stage.epochs, loss=total / steps
             )

@@ -1,0 +1,340 @@
+"""The window, driven by real Qt events. Needs a display: a real one, or Xvfb.
+
+Apart from the other tests, because torch and the drawing libraries must not share a process.
+"""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_tsimcne.events import Finished
+from napari_tsimcne.runs import Run, TrainingProcess
+from napari_tsimcne.samples import nuclei_layers, synthetic_field
+
+pytestmark = pytest.mark.skipif(
+    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
+    reason="no display: run with xvfb-run",
+)
+
+TRAINING_MS = 120_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 900)
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer, tmp_path):
+    """The dock in a viewer with one synthetic field, set for the smallest training."""
+    field = synthetic_field(cells=9)
+    for plane, name in zip(field.image, ("DNA", "marker"), strict=True):
+        viewer.add_image(plane, name=name, scale=(0.65, 0.65), units=("um", "um"),
+                         blending="additive")  # fmt: skip
+    return add_dock(viewer, tmp_path / "run")
+
+
+def add_dock(viewer, folder):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    for spin, epochs in zip(dock.form.epochs, (1, 2, 0), strict=True):
+        spin.setValue(epochs)
+    dock.form.batch_size.setValue(32)
+    dock.form.device.setCurrentText("cpu")
+    dock.form.folder.setText(str(folder))
+    return dock
+
+
+def press_train(dock, qtbot):
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+
+
+def let_layout_settle(widget, qtbot):
+    qtbot.waitUntil(lambda: widget.qt_viewer is not None)
+    for _ in range(10):
+        QApplication.processEvents()
+
+
+# --- mouse on a canvas --------------------------------------------------------------------------
+
+
+def to_canvas(model, native, point):
+    """Pixel of a canvas that shows a world point (y, x)."""
+    camera = getattr(model, "scene", model).camera
+    offset = (np.asarray(point) - camera.center[-2:]) * camera.zoom
+    return QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
+
+
+def send(native, kind, place, button, buttons, modifier):
+    event = QMouseEvent(
+        kind, QPointF(place), QPointF(native.mapToGlobal(place)), button, buttons, modifier
+    )
+    QApplication.sendEvent(native, event)
+
+
+def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier):
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    send(native, QEvent.Type.MouseButtonPress, path[0], left, left, modifier)
+    for place in path[1:]:
+        send(native, QEvent.Type.MouseMove, place, none, left, modifier)
+    send(native, QEvent.Type.MouseButtonRelease, path[-1], left, none, modifier)
+
+
+def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
+    """Drag a rectangle around the points of a mask, and return the points it encloses."""
+    points = view.points[mask]
+    pad = float(np.max(view.layer.size))
+    (top, left), (bottom, right) = points.min(axis=0) - pad, points.max(axis=0) + pad
+    corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
+    native = view.qt_viewer.canvas.native
+    drag(native, [to_canvas(view.model, native, corner) for corner in corners], modifier)
+    inside = (view.points >= (top, left)) & (view.points <= (bottom, right))
+    return inside.all(axis=1)
+
+
+def highlighted(dock):
+    """Top left corners, in pixels, of the patches outlined in the viewer."""
+    if dock.link.highlight is None:
+        return set()
+    starts = dock.link.highlight.data[::4, 0]
+    return {tuple(float(v) for v in start) for start in starts}
+
+
+def corners_of(table):
+    half = table["size"] / 2
+    return set(zip(table["y"] - half, table["x"] - half, strict=True))
+
+
+# --- the whole job ------------------------------------------------------------------------------
+
+
+def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
+    assert "81 patches of 1 image, 2 channels" in dock.form.summary.text()
+    press_train(dock, qtbot)
+    assert dock.status.text() == "Done." and set(dock.curve.stages) == {"features", "readout"}
+    run, view = dock.run, dock.map_view
+    let_layout_settle(view, qtbot)
+
+    # Lasso a third of the map: its patches are outlined in the image.
+    left_third = view.points[:, 1] <= np.quantile(view.points[:, 1], 0.33)
+    inside = lasso(view, left_third)
+    assert np.array_equal(dock.selection.mask, inside) and 0 < inside.sum() < 81
+    assert highlighted(dock) == corners_of(run.table[inside])
+    assert viewer.layers["selected patches"].units == viewer.layers["DNA"].units
+
+    # What is exported is what is selected.
+    dock.export(tmp_path / "selected.csv")
+    exported = pd.read_csv(tmp_path / "selected.csv")
+    assert list(exported["patch"]) == list(np.flatnonzero(inside))
+    assert np.allclose(exported[["map_x", "map_y"]], run.coordinates[inside], atol=1e-4)
+
+    # Shift adds, Alt subtracts, undo goes back.
+    right = view.points[:, 1] >= np.quantile(view.points[:, 1], 0.8)
+    added = lasso(view, right, Qt.KeyboardModifier.ShiftModifier)
+    assert np.array_equal(dock.selection.mask, inside | added)
+    lasso(view, right, Qt.KeyboardModifier.AltModifier)
+    assert np.array_equal(dock.selection.mask, inside & ~added)
+    QTest.mouseClick(view.undo_button, Qt.MouseButton.LeftButton)
+    assert np.array_equal(dock.selection.mask, inside | added)
+
+    # A click in the image selects the patch there, and its point.
+    row = run.table.iloc[40]
+    native = viewer.window._qt_viewer.canvas.native
+    place = to_canvas(viewer, native, np.array([row.y + 5, row.x - 7]) * 0.65)
+    drag(native, [place])
+    assert list(dock.selection.rows) == [40]
+    assert highlighted(dock) == corners_of(run.table.iloc[[40]])
+    assert view.layer.face_color[40][3] == 1 and view.layer.face_color[41][3] < 0.5
+
+    # The map's own points were neither moved nor lost.
+    assert np.array_equal(view.layer.data, view.points)
+
+
+def test_a_click_on_a_point_and_pan_and_escape(dock, qtbot):
+    press_train(dock, qtbot)
+    view = dock.map_view
+    let_layout_settle(view, qtbot)
+    native = view.qt_viewer.canvas.native
+    lonely = int(view.points[:, 1].argmin())
+    place = to_canvas(view.model, native, view.points[lonely])
+    drag(native, [place])
+    assert list(dock.selection.rows) == [lonely]
+
+    QTest.keyClick(native, Qt.Key.Key_Escape)
+    assert len(dock.selection) == 0
+
+    QTest.mouseClick(view.pan_button, Qt.MouseButton.LeftButton)
+    before = view._camera()
+    drag(native, [place, place + QPoint(40, 20), place + QPoint(80, 40)])
+    qtbot.waitUntil(lambda: not np.allclose(view._camera(), before))
+    assert len(dock.selection) == 0
+    QTest.mouseClick(view.home_button, Qt.MouseButton.LeftButton)
+    assert np.allclose(view._camera(), before)
+
+
+def test_a_dragged_image_selects_nothing(dock, viewer, qtbot):
+    press_train(dock, qtbot)
+    native = viewer.window._qt_viewer.canvas.native
+    middle = QPoint(native.width() // 2, native.height() // 2)
+    drag(native, [middle, middle + QPoint(15, 0), middle + QPoint(30, 0)])
+    assert len(dock.selection) == 0
+
+
+def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
+    movie = np.stack([synthetic_field(cells=5, seed=i).image[0] for i in range(3)])
+    layer = viewer.add_image(movie, name="movie", scale=(2, 0.5, 1.5), translate=(0, 10, -20),
+                             axis_labels=("t", "y", "x"), rotate=30)  # fmt: skip
+    dock = add_dock(viewer, tmp_path / "run")
+    assert "75 patches" in dock.form.summary.text()
+    press_train(dock, qtbot)
+    chosen = np.zeros(75, bool)
+    chosen[[3, 30, 74]] = True
+    dock.selection.select(chosen)
+    vectors = dock.link.highlight
+    assert {int(start[0]) for start in vectors.data[:, 0]} == {0, 1, 2}
+    for start in vectors.data[::4, 0]:
+        assert vectors.data_to_world(start) == pytest.approx(layer.data_to_world(start))
+    for patch in (3, 30, 74):
+        row = dock.run.table.iloc[patch]
+        assert dock.link.patch_at(layer.data_to_world((row.t, row.y, row.x))) == patch
+
+
+# --- stopping, failing, closing -----------------------------------------------------------------
+
+
+def start_long(dock, qtbot):
+    dock.form.epochs[0].setValue(100_000)
+    QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+    job = dock.job
+    with qtbot.waitSignal(
+        job.told, timeout=TRAINING_MS, check_params_cb=lambda e: e.kind == "epoch"
+    ):
+        pass
+    return job
+
+
+def test_stop_keeps_the_map_so_far(dock, qtbot):
+    start_long(dock, qtbot)
+    assert "left" in dock.status.text() and not dock.train_button.isEnabled()
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        QTest.mouseClick(dock.stop_button, Qt.MouseButton.LeftButton)
+    assert "Stopped" in dock.status.text() and dock.map_view is not None
+    assert Run.open(dock.run.folder).info.state == "stopped"
+
+
+def test_a_child_that_dies_becomes_a_notice(dock, qtbot, monkeypatch):
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
+    job = start_long(dock, qtbot)
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        os.kill(job.process.pid, 9)
+    assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
+    assert dock.train_button.isEnabled() and dock.map_view is None
+
+
+def test_wrong_choices_become_a_notice(dock, viewer, qtbot, monkeypatch):
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
+    dock.form.patch_size.setValue(1000)
+    press_train(dock, qtbot)
+    assert "larger than every image" in notices[-1]
+    dock.form.patch_size.setValue(32)
+    dock.form.epochs[1].setValue(0)
+    QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+    assert dock.job is None and "the map" in notices[-1]
+    viewer.layers.clear()
+    assert not dock.train_button.isEnabled() and "no image" in dock.form.summary.text().lower()
+
+
+def test_closing_the_dock_ends_the_child(dock, viewer, qtbot):
+    job = start_long(dock, qtbot)
+    viewer.window.remove_dock_widget(dock)
+    assert not job.process.running
+
+
+def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
+    before = list(viewer.mouse_drag_callbacks)
+    press_train(dock, qtbot)
+    let_layout_settle(dock.map_view, qtbot)
+    dock.selection.select_patch(7)
+    assert viewer.mouse_drag_callbacks != before
+    viewer.window.remove_dock_widget(dock)
+    assert viewer.mouse_drag_callbacks == before
+    assert [layer.name for layer in viewer.layers] == ["DNA", "marker"]
+    assert not any("map" in name for name in viewer.window.dock_widgets)
+
+
+def test_closing_the_window_ends_the_child(dock, viewer, qtbot):
+    job = start_long(dock, qtbot)
+    viewer.close()
+    qtbot.waitUntil(lambda: not job.process.running, timeout=10_000)
+
+
+def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
+    press_train(dock, qtbot)
+    let_layout_settle(dock.map_view, qtbot)
+    dock.selection.select_patch(7)
+    viewer.window.remove_dock_widget(dock.map_view)
+    assert dock.map_view is None and dock.show_button.isEnabled()
+    QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
+    let_layout_settle(dock.map_view, qtbot)
+    assert dock.map_view.layer.face_color[7][3] == 1
+    dock.selection.select_patch(8)
+    assert dock.map_view.layer.face_color[8][3] == 1
+
+
+def test_removed_layers_are_let_go(dock, viewer, qtbot):
+    press_train(dock, qtbot)
+    dock.selection.select_patch(7)
+    viewer.layers.remove("selected patches")
+    dock.selection.select_patch(8)
+    assert len(highlighted(dock)) == 1
+    viewer.layers.clear()
+    dock.selection.select_patch(9)
+    assert dock.link.layers == {}
+
+
+def test_a_run_opens_with_its_images(viewer, qtbot, tmp_path):
+    from napari_tsimcne import Grid, Recipe, open_images
+    from napari_tsimcne.samples import write_sample
+
+    sample = write_sample(tmp_path / "images", fields=2, cells=6)
+    images, _ = open_images(*sample.files)
+    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2, 0), batch_size=32)
+    run = Run.create(tmp_path / "run", images, recipe)
+    *_, last = TrainingProcess(run.folder, device="cpu").events()
+    assert isinstance(last, Finished)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    dock.open_run(run.folder)
+    assert [layer.name for layer in viewer.layers] == [
+        f"field-{i}.ome.tif {c}" for i in (1, 2) for c in ("DNA", "marker")
+    ]
+    both = np.zeros(72, bool)
+    both[[5, 60]] = True
+    dock.selection.select(both)
+    for patch in (5, 60):
+        row = run.table.iloc[patch]
+        world = dock.link.layers[row.image].layer.data_to_world((row.y, row.x))
+        assert dock.link.patch_at(world) == patch
+        outlines = dock.link.highlight
+        inside = [
+            np.abs(np.array(outlines.data_to_world(v)) - world).max() for v in outlines.data[:, 0]
+        ]
+        assert min(inside) == pytest.approx(16 * 0.65)
+
+
+def test_layers_of_the_sample_are_taken_as_channels(viewer):
+    for data, options, kind in nuclei_layers():
+        getattr(viewer, f"add_{kind}")(data, **options)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    assert "900 patches of 1 image, 2 channels" in dock.form.summary.text()
+    dock.form.joining.setCurrentIndex(1)
+    assert "1,800 patches of 2 images, 1 channel" in dock.form.summary.text()
