@@ -73,6 +73,13 @@ def to_canvas(model, native, point):
     return QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
 
 
+def to_world(model, native, place):
+    """World point (y, x) under a pixel of a canvas."""
+    camera = getattr(model, "scene", model).camera
+    offset = np.array([place.y() - native.height() / 2, place.x() - native.width() / 2])
+    return np.array(camera.center[-2:]) + offset / camera.zoom
+
+
 def send(native, kind, place, button, buttons, modifier):
     event = QMouseEvent(
         kind, QPointF(place), QPointF(native.mapToGlobal(place)), button, buttons, modifier
@@ -95,9 +102,11 @@ def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
     (top, left), (bottom, right) = points.min(axis=0) - pad, points.max(axis=0) + pad
     corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
     native = view.qt_viewer.canvas.native
-    drag(native, [to_canvas(view.model, native, corner) for corner in corners], modifier)
-    inside = (view.points >= (top, left)) & (view.points <= (bottom, right))
-    return inside.all(axis=1)
+    path = [to_canvas(view.model, native, corner) for corner in corners]
+    # Whole pixels: the rectangle that is really drawn.
+    low, high = to_world(view.model, native, path[0]), to_world(view.model, native, path[2])
+    drag(native, path, modifier)
+    return ((view.points > low) & (view.points < high)).all(axis=1)
 
 
 def highlighted(dock):

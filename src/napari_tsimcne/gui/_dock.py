@@ -252,6 +252,7 @@ class TsimcneDock(QWidget):
     def _show_map(self) -> None:
         assert self.run is not None and self.selection is not None
         self.map_view = MapView(self.run.coordinates, self.selection, self.viewer.theme)
+        self.map_view.built.connect(self._share_room)
         self.map_view.closed.connect(self._on_map_closed)
         self.viewer.window.add_dock_widget(
             self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
@@ -261,13 +262,15 @@ class TsimcneDock(QWidget):
             # Beside the form, so that image, map and form stand next to each other.
             window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
             window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
-            # Half of what is left between layer list and form, once they are laid out.
-            width = (window.width() - own.width() - LAYER_LIST_WIDTH) // 2
-            QTimer.singleShot(
-                0, lambda: window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
-            )
         self._refresh()
         self.map_opened.emit()
+
+    def _share_room(self) -> None:
+        """Give the map half of what is left between the layer list and the form."""
+        window, dock = self.window(), dock_of(self.map_view) if self.map_view else None
+        if dock is not None and isinstance(window, QMainWindow):
+            width = (window.width() - self.width() - LAYER_LIST_WIDTH) // 2
+            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
 
     def _on_map_closed(self) -> None:
         self.map_view = None

@@ -34,6 +34,7 @@ class MapView(QWidget):
     Shift adds, Alt subtracts, Escape selects nothing. Scrolling zooms with either tool.
     """
 
+    built = Signal()
     closed = Signal()
 
     def __init__(self, coordinates: np.ndarray, selection: Selection, theme: str) -> None:
@@ -119,6 +120,8 @@ class MapView(QWidget):
                 part.hide()
             self.layout().insertWidget(1, self.qt_viewer, stretch=1)
             self._fit()
+            # Once the window has laid itself out around the canvas.
+            QTimer.singleShot(0, self.built.emit)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         """Keep the whole map in view, unless the user has chosen another view."""

@@ -1,0 +1,133 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from napari_tsimcne import Run
+from napari_tsimcne.cli import readable_time
+
+
+def command(*arguments, cwd=None, timeout=300):
+    return subprocess.run(
+        [sys.executable, "-m", "napari_tsimcne", *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, timeout=timeout, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two RGB images of 6 x 8 tiles of 16 px, in two colours."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name, colour in (("red", (200, 60, 60)), ("blue", (60, 60, 200))):
+        pixels = random.normal(colour, 25, (96, 128, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{name}.png")
+    return folder
+
+
+QUICK = ("--patch-size", 16, "--epochs", "2,5,0", "--batch-size", 32, "--device", "cpu")
+
+
+def test_run_and_evaluate(pictures, tmp_path):
+    out = tmp_path / "run"
+    (pictures / "broken.png").write_bytes(b"this is no image")
+    done = command("run", pictures / "*.png", "--out", out, *QUICK, "--margin", 0)
+    assert done.returncode == 0, done.stderr
+    assert "96 patches of 2 images" in done.stdout
+    assert "left out broken.png" in flat(done.stderr)
+    run = Run.open(out)
+    assert run.info.state == "trained" and run.recipe.margin == 0
+    assert [s.name for s in run.info.skipped] == ["broken.png"]
+    assert run.table["image"].value_counts().to_dict() == {"red.png": 48, "blue.png": 48}
+
+    scored = command("evaluate", out, "--truth", "image", "--json")
+    scores = json.loads(scored.stdout)
+    assert scored.returncode == 0 and set(scores) == {"knn_2d", "knn_features", "n"}
+    assert scores["n"] == 96 and scores["knn_2d"] > 0.8
+    assert "knn_features" in command("evaluate", out, "--truth", "image").stdout
+    wrong = command("evaluate", out, "--truth", "dose")
+    assert wrong.returncode == 2 and "no column 'dose'" in flat(wrong.stderr)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"--patch-size": 200}, "larger than every image"),
+        ({"--batch-size": 500}, "fewer than one batch of 500"),
+        ({"--epochs": "1,2"}, "three whole numbers"),
+        ({"--epochs": "3,0,0"}, "the last stage with epochs must have 2 outputs"),
+        ({"SOURCE": "empty"}, "holds no image"),
+        ({"SOURCE": "nowhere/*.tif"}, "check the path"),
+        ({"--out": "pictures"}, "is not empty"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_2(pictures, tmp_path, change, says):
+    (tmp_path / "empty").mkdir()
+    options = {"--patch-size": 16, "--batch-size": 32, "--epochs": "1,1,0", "--out": "run",
+               "--device": "cpu", **change}  # fmt: skip
+    source = options.pop("SOURCE", "pictures")
+    arguments = [item for pair in options.items() for item in pair]
+    failed = command("run", source, *arguments, cwd=tmp_path)
+    assert failed.returncode == 2
+    assert says in flat(failed.stderr) and failed.stderr.startswith("Error: ")
+    assert failed.stderr.strip().count("\n") == 0 and "Traceback" not in failed.stderr
+    assert not (tmp_path / "run").exists()
+    debugged = command("run", source, *arguments, "--debug", cwd=tmp_path)
+    assert debugged.returncode == 2 and "Traceback" in debugged.stderr
+
+
+def test_another_run_is_not_overwritten(tiny_run, pictures):
+    before = (tiny_run.folder / "patches.npy").read_bytes()
+    failed = command("run", pictures, "--out", tiny_run.folder, *QUICK)
+    assert failed.returncode == 2 and "holds another run" in flat(failed.stderr)
+    assert (tiny_run.folder / "patches.npy").read_bytes() == before
+
+
+def test_constant_images_say_that_there_is_nothing_to_learn(tmp_path):
+    Image.new("L", (200, 200), 77).save(tmp_path / "gray.png")
+    failed = command("run", tmp_path / "gray.png", "--out", tmp_path / "run", *QUICK)
+    assert failed.returncode == 2 and "nothing to learn from" in flat(failed.stderr)
+
+
+def test_what_is_no_run_and_usage_errors_exit_2(tmp_path):
+    for arguments in (("open", tmp_path), ("evaluate", tmp_path, "--truth", "image")):
+        failed = command(*arguments)
+        assert failed.returncode == 2 and "is no run folder" in flat(failed.stderr)
+    assert command("run").returncode == 2
+    assert command("dance").returncode == 2
+
+
+def test_a_map_is_needed_to_open(tiny_run):
+    failed = command("open", tiny_run.folder)
+    assert failed.returncode == 2 and "no map yet" in flat(failed.stderr)
+
+
+def test_the_demo_writes_run_figure_and_table(tmp_path, monkeypatch):
+    """The whole demo: its phenotypes separate."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    done = command("demo", "--out", tmp_path / "demo", "--device", "cpu", timeout=600)
+    assert done.returncode == 0, done.stderr
+    text = flat(done.stdout)
+    assert "1,800 patches of 2 images" in text
+    accuracy = float(text.split("known phenotypes: ")[1].split()[0])
+    assert accuracy > 0.9
+    for name in ("run", "map.png", "map.csv"):
+        assert (tmp_path / "demo" / name).exists()
+    table = pd.read_csv(tmp_path / "demo" / "map.csv")
+    assert len(table) == 1800 and {"phenotype", "map_x", "map_y"} <= set(table)
+    again = command("demo", "--out", tmp_path / "demo")
+    assert again.returncode == 0 and "was run before" in again.stdout
+
+
+def test_durations_are_readable():
+    assert [readable_time(s) for s in (7.4, 200, 7500)] == ["7 s", "3 min 20 s", "2 h 5 min"]
