@@ -127,7 +127,10 @@ def test_layers_become_images():
     image = from_layer(labelled)
     assert image.axes == "CYX" and image.pixel_size == (0.5, 0.5)
     assert image.unit.startswith("mic")
-    assert from_layer(Layer(data)).axes == "ZYX"
+    assert from_layer(Layer(data)).axes == "CYX"
+    assert from_layer(Layer(data), axes="ZYX").axes == "ZYX"
+    assert from_layer(Layer(np.zeros((12, 20, 30)))).axes == "ZYX"
+    assert from_layer(Layer(np.zeros((7, 12, 20, 30)))).axes == "TZYX"
     rgb = from_layer(Layer(data.transpose(1, 2, 0), rgb=True))
     assert rgb.rgb and np.array_equal(rgb.read(0, 0, *EVERYTHING), data)
 

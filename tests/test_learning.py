@@ -6,11 +6,11 @@ import torch
 from torch.nn import functional as F
 
 from napari_tsimcne import Grid, ImageSource, Recipe, Run
+from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.events import EpochEnded, Progress
 from napari_tsimcne.explore import evaluate
 from napari_tsimcne.learning import (
     Trainer,
-    TrainingError,
     TSimCNE,
     cauchy_info_nce,
     center_crop,

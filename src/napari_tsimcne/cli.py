@@ -28,7 +28,7 @@ from rich.progress import (
 )
 
 from napari_tsimcne import __version__
-from napari_tsimcne.errors import InputError
+from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import readable_time
 
 if TYPE_CHECKING:
@@ -194,10 +194,13 @@ def demo(
     from napari_tsimcne.samples import NUCLEUS_SPACING, write_sample
 
     folder = out / "run"
-    if (folder / "run.json").is_file() and Run.open(folder).has_map:
-        console.print(f"The demo was run before: showing {folder}", highlight=False)
+    if (folder / "run.json").is_file():
         made = Run.open(folder)
-    elif out.exists() and any(out.iterdir()):
+        if made.has_map:
+            console.print(f"The demo was run before: showing {folder}", highlight=False)
+        else:
+            _train_in_terminal(made, device)
+    elif out.exists() and {path.name for path in out.iterdir()} - {"images"}:
         raise InputError(f"the folder {out} is not empty: name another one with --out")
     else:
         sample = write_sample(out / "images", fields=2, seed=seed)
@@ -300,7 +303,7 @@ def _train_for_window(run: Run, device: str, threads: int | None) -> None:
 
         train_run(run, device=device, threads=threads, on_event=say, should_stop=stop.is_set)
     except Exception as error:
-        say(Failed(reason=_sentence(error), detail=traceback.format_exc()))
+        say(Failed(reason=sentence(error), detail=traceback.format_exc()))
         raise typer.Exit(FAILURE) from None
 
 
@@ -368,22 +371,6 @@ def _warn(text: str) -> None:
     errors.print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _sentence(error: BaseException) -> str:
-    from pydantic import ValidationError
-
-    if isinstance(error, ValidationError):
-        parts = []
-        for problem in error.errors():
-            where = ".".join(str(part) for part in problem["loc"])
-            message = problem["msg"].removeprefix("Value error, ")
-            parts.append(f"{where}: {message}" if where else message)
-        return "; ".join(parts)
-    text = " ".join(str(error).split())
-    if isinstance(error, InputError) or type(error).__name__ == "TrainingError":
-        return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def main() -> None:
     """Run the command line; exit 0 done, 2 the user's mistake, 1 a failure, 130 stopped."""
     from pydantic import ValidationError
@@ -393,6 +380,6 @@ def main() -> None:
     except Exception as error:
         if _debug or "--debug" in sys.argv:
             traceback.print_exc()
-        errors.print(f"Error: {_sentence(error)}", highlight=False, markup=False, soft_wrap=True)
+        errors.print(f"Error: {sentence(error)}", highlight=False, markup=False, soft_wrap=True)
         mistake = isinstance(error, InputError | ValidationError)
         sys.exit(USER_ERROR if mistake else FAILURE)

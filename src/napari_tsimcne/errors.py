@@ -1,7 +1,28 @@
-"""The one exception for what a user can put right."""
+"""What can go wrong, in words: exceptions for the user, and one sentence for any other."""
 
 from __future__ import annotations
+
+from pydantic import ValidationError
 
 
 class InputError(ValueError):
     """A mistake in what the user gave: its message says what is wrong, where, and what to do."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: the message says why, and what to do."""
+
+
+def sentence(error: BaseException) -> str:
+    """Return one line for the user on any exception."""
+    if isinstance(error, ValidationError):
+        parts = []
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"])
+            message = problem["msg"].removeprefix("Value error, ")
+            parts.append(f"{where}: {message}" if where else message)
+        return "; ".join(parts)
+    text = " ".join(str(error).split())
+    if isinstance(error, InputError | TrainingError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -340,6 +340,14 @@ def test_a_run_opens_with_its_images(viewer, qtbot, tmp_path):
         assert min(inside) == pytest.approx(16 * 0.65)
 
 
+def test_axes_can_be_named(viewer):
+    viewer.add_image(np.zeros((3, 64, 64)), name="stack")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    assert "4 patches of 1 image, 3 channels, axes CYX" in dock.form.summary.text()
+    dock.form.axes.setCurrentText("TYX")
+    assert "12 patches of 1 image, 1 channel, axes TYX" in dock.form.summary.text()
+
+
 def test_layers_of_the_sample_are_taken_as_channels(viewer):
     for data, options, kind in nuclei_layers():
         getattr(viewer, f"add_{kind}")(data, **options)

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tsimcne.errors import InputError
+from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import (
     Embedding,
     EpochEnded,
@@ -144,7 +144,7 @@ class TsimcneDock(QWidget):
             images, layers = self.form.images()
             recipe = self.form.recipe(rgb=images[0].rgb)
         except ValueError as error:
-            show_error(_first_line(error))
+            show_error(sentence(error))
             return
         job = TrainingJob(images, recipe, self.form.run_folder(), self.form.device.currentText())
         job.cutting.connect(self._on_cutting)
@@ -352,9 +352,3 @@ class _Column(QScrollArea):
                 + self.verticalScrollBar().sizeHint().width()
             )
         return super().eventFilter(watched, event)
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # pydantic opens with a title; its second line names the field, its third what is wrong.
-    return lines[0] if isinstance(error, InputError) else " ".join(lines[1:3])

@@ -31,6 +31,8 @@ from napari_tsimcne.images import ImageSource, from_layer, guess_axes, join_chan
 from napari_tsimcne.patches import grid_origins
 from napari_tsimcne.recipe import PRESETS, Grid, Recipe
 
+GUESSED = "as guessed"
+AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
 JOINED, SEPARATE = "channels of one image", "separate images"
 
 
@@ -77,6 +79,14 @@ class TrainingForm(QWidget):
         self.joining.setToolTip("What several ticked layers are to each other.")
         self.joining.currentIndexChanged.connect(self._refresh)
         form.addRow("Layers are", self.joining)
+        self.axes = QComboBox()
+        self.axes.addItems([GUESSED, *AXES])
+        self.axes.setToolTip(
+            "What the axes of layers with sliders are: T time, C channels, Z depth.\n"
+            "Applies to layers with as many axes; the line below says what is used."
+        )
+        self.axes.currentIndexChanged.connect(self._refresh)
+        form.addRow("Axes", self.axes)
         self.patch_size = _spin(8, 1024, 32, " px", "Side of a patch, in pixels: about one cell.")
         self.stride = _spin(
             0, 1024, 0, " px",
@@ -197,12 +207,16 @@ class TrainingForm(QWidget):
         layers = self.layers()
         if not layers:
             raise InputError("no image is chosen: open an image and tick its layer")
-        images = [from_layer(layer) for layer in layers]
-        linked = [LinkedLayer(layer, guess_axes(layer)) for layer in layers]
+        linked = [LinkedLayer(layer, self._axes_of(layer)) for layer in layers]
+        images = [from_layer(layer, axes=axes) for layer, axes in linked]
         if len(images) > 1 and self.joining.currentText() == JOINED:
             joined = join_channels(images, name=" + ".join(image.name for image in images))
             return [joined], {joined.name: linked[0]}
         return images, {image.name: link for image, link in zip(images, linked, strict=True)}
+
+    def _axes_of(self, layer: Image) -> str:
+        chosen = self.axes.currentText()
+        return chosen if len(chosen) == layer.ndim and chosen != GUESSED else guess_axes(layer)
 
     def recipe(self, rgb: bool) -> Recipe:
         """Return the recipe of the choices."""
@@ -235,7 +249,9 @@ class TrainingForm(QWidget):
             what = "1 image" if len(images) == 1 else f"{len(images)} images"
             channels = "RGB" if images[0].rgb else f"{images[0].channels} channel" + (
                 "s" if images[0].channels > 1 else "")  # fmt: skip
-            self.summary.setText(f"{count:,} patches of {what}, {channels}")
+            self.summary.setText(
+                f"{count:,} patches of {what}, {channels}, axes {images[0].axes.rstrip('S')}"
+            )
         self.changed.emit()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_tsimcne.errors import InputError
+from napari_tsimcne.errors import sentence
 from napari_tsimcne.events import Event, Failed, Finished
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.recipe import Recipe
@@ -72,10 +72,8 @@ class TrainingJob(QObject):
             self._train(run)
         except _CancelledError:
             self._tell(self.cancelled)
-        except InputError as error:
-            self._tell(self.failed, str(error))
         except Exception as error:
-            self._tell(self.failed, f"{type(error).__name__}: {error}")
+            self._tell(self.failed, sentence(error))
 
     def _on_cut(self, done: int, total: int) -> None:
         if self._stop.is_set():

@@ -18,7 +18,12 @@ import zarr
 from PIL import Image, ImageOps
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images._source import ImageSource, default_channel_names, reason_of
+from napari_tsimcne.images._source import (
+    MOST_CHANNELS,
+    ImageSource,
+    default_channel_names,
+    reason_of,
+)
 
 TIFF_SUFFIXES = {".tif", ".tiff"}
 PILLOW_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -267,13 +272,13 @@ class _Squeezed:
 def _standard_axes(axes: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
     """Drop axes of length 1 and name those that the file leaves unnamed.
 
-    An unnamed axis is depth (pages of a stack) if it is longer than five, else channels.
+    An unnamed axis is depth (pages of a stack) if it is longer than `MOST_CHANNELS`, else channels.
     """
     kept = [(a, n) for a, n in zip(axes, shape, strict=True) if n != 1 or a in "YXS"]
     named = [a for a, _ in kept]
     for i, (axis, length) in enumerate(kept):
         if axis not in "TCZYXS":
-            free = [a for a in ("ZTC" if length > 5 else "CZT") if a not in named]
+            free = [a for a in ("ZTC" if length > MOST_CHANNELS else "CZT") if a not in named]
             if "S" in named and "C" in free:
                 free.remove("C")
             if not free:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images._source import ImageSource, default_channel_names
+from napari_tsimcne.images._source import MOST_CHANNELS, ImageSource, default_channel_names
 
 _LABELS = {
     "t": "T", "time": "T", "c": "C", "ch": "C", "channel": "C", "z": "Z", "depth": "Z",
@@ -25,7 +25,7 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
         A napari ``Image`` layer.
     axes
         One letter of ``TCZYX`` a dimension; guessed from the layer's axis labels where left out
-        (unlabelled leading axes are depth, then time).
+        (see `guess_axes`).
 
     Raises
     ------
@@ -55,7 +55,11 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
 
 
 def guess_axes(layer: Any) -> str:
-    """Axis letters of a layer (without the samples of RGB), from its labels where it has them."""
+    """Axis letters of a layer (without the samples of RGB), from its labels where it has them.
+
+    Without labels, leading axes are depth, then time; but the first is channels where it is no
+    longer than five and the layer is not RGB.
+    """
     labels = [_LABELS.get(str(label).lower()) for label in layer.axis_labels]
     known: Sequence[str] = [label for label in labels if label]
     if len(known) == len(labels) and len(set(known)) == len(known) and {"Y", "X"} <= set(known):
@@ -65,4 +69,7 @@ def guess_axes(layer: Any) -> str:
             f"the layer '{layer.name}' has {layer.ndim} axes: name them in its axis labels "
             "(t, c, z, y, x)"
         )
+    length = layer.data[0].shape[0] if layer.multiscale else layer.data.shape[0]
+    if layer.ndim > 2 and length <= MOST_CHANNELS and not layer.rgb:
+        return {3: "CYX", 4: "CZYX"}[layer.ndim]
     return "TZYX"[-layer.ndim :]

@@ -15,6 +15,9 @@ from napari_tsimcne.errors import InputError
 AXES = "TCZYXS"
 """Time, channel, depth, row, column, and the samples of an RGB image (always last)."""
 
+MOST_CHANNELS = 5
+"""An axis without a name is taken as channels up to this length, as depth above."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:

@@ -1,7 +1,7 @@
 """How the map is learnt: augmentation, network, loss, stages. No tables, no windows."""
 
 from napari_tsimcne.learning._augment import augment, center_crop
-from napari_tsimcne.learning._device import TrainingError, choose_device
+from napari_tsimcne.learning._device import choose_device
 from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
 from napari_tsimcne.learning._network import TSimCNE, count_parameters
 from napari_tsimcne.learning._schedule import rate_factor
@@ -11,7 +11,6 @@ from napari_tsimcne.learning._weights import load_weights, save_weights
 __all__ = [
     "TSimCNE",
     "Trainer",
-    "TrainingError",
     "augment",
     "cauchy_info_nce",
     "center_crop",

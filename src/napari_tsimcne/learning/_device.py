@@ -9,9 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
-
-class TrainingError(RuntimeError):
-    """Training cannot go on: the message says why, and what to do."""
+from napari_tsimcne.errors import TrainingError
 
 
 def choose_device(name: str = "auto") -> torch.device:

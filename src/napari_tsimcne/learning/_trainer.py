@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.events import Embedding, EpochEnded, Event, Prepared, Progress
 from napari_tsimcne.learning._augment import augment, center_crop
 from napari_tsimcne.learning._device import (
     Precision,
-    TrainingError,
     choose_device,
     describe_device,
     fastest_precision,

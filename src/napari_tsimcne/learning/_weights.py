@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from napari_tsimcne.learning._device import TrainingError
+from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.recipe import Recipe
 
