@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Outline
 
 from napari_tsimcne import InputError
-from napari_tsimcne.explore import Selection, evaluate, point_colors, points_in_lasso
+from napari_tsimcne.explore import Selection, evaluate, points_in_lasso
 
 masks = arrays(bool, 12)
 
@@ -74,13 +74,6 @@ def test_a_lasso_around_a_square_takes_what_is_inside():
     assert {tuple(p) for p in grid[inside]} == {(y, x) for y in (2, 3, 4) for x in (2, 3, 4)}
     assert not points_in_lasso(grid, np.zeros((0, 2))).any()
     assert not points_in_lasso(grid, np.array([[0.0, 0], [9, 9]])).any()
-
-
-def test_selected_points_stand_out():
-    mask = np.array([True, False])
-    selected, other = point_colors(mask)
-    assert selected[3] == 1 and other[3] < 0.5
-    assert (point_colors(np.zeros(2, bool))[:, 3] == 1).all()
 
 
 def test_evaluation_scores_what_can_be_read_off():

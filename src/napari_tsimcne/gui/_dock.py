@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 MAP_NAME = "t-SimCNE map"
 BAR_STEPS = 1000
 LAYER_LIST_WIDTH = 320
+LAYOUT_MS = 200
 
 
 class TsimcneDock(QWidget):
@@ -227,9 +228,15 @@ class TsimcneDock(QWidget):
         """
         run = Run.open(folder)
         _ = run.coordinates
+        self.form.show_grid(run.recipe.patches)
         self._set_run(run, add_images(self.viewer, run))
-        # Once the map has taken its place beside them.
-        QTimer.singleShot(0, self.viewer.reset_view)
+        if self.map_view is not None:
+            # Once the map has taken its place beside them.
+            self.map_view.built.connect(self._show_whole_images)
+
+    def _show_whole_images(self) -> None:
+        # The canvas of the images learns its new size with the next drawing.
+        QTimer.singleShot(LAYOUT_MS, lambda: self.viewer.reset_view())
 
     def _choose_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a run folder")

@@ -234,6 +234,11 @@ class TrainingForm(QWidget):
         given = self.folder.text().strip()
         return Path(given).expanduser() if given else _runs_folder() / _new_name()
 
+    def show_grid(self, grid: Grid) -> None:
+        """Take the patches of a run that was opened."""
+        self.patch_size.setValue(grid.size)
+        self.stride.setValue(0 if grid.stride == grid.size else grid.stride)
+
     def _grid(self) -> Grid:
         return Grid(size=self.patch_size.value(), stride=self.stride.value())
 

@@ -9,13 +9,12 @@ import numpy as np
 from napari.layers import Layer
 
 from napari_tsimcne.explore import Selection
-from napari_tsimcne.gui._map_view import selection_mode
+from napari_tsimcne.gui._map_view import SELECTED_COLOR, selection_mode
 from napari_tsimcne.patches import patch_at, patch_corners
 from napari_tsimcne.runs import Run
 
 HIGHLIGHT_NAME = "selected patches"
-HIGHLIGHT_COLOR = "#ffc81a"
-EDGE = 0.07
+EDGE = 0.1
 """Width of an outline, as a share of the patch's side."""
 
 
@@ -85,7 +84,7 @@ class ImageLink:
             affine=_matrix(frame),
             units=frame.units,
             axis_labels=frame.axis_labels,
-            edge_color=HIGHLIGHT_COLOR,
+            edge_color=SELECTED_COLOR,
             edge_width=EDGE * float(self._run.table["size"].iloc[0]),
             vector_style="line",
             opacity=1.0,

@@ -21,10 +21,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tsimcne.explore import Mode, Selection, point_colors, points_in_lasso
+from napari_tsimcne.explore import Mode, Selection, points_in_lasso
 
 CLICK_PIXELS = 8
 LASSO_COLOR = "#ffd24a"
+PLAIN_COLOR = "#5ca6ee"
+# Stands out on stained tissue as on fluorescence.
+SELECTED_COLOR = "#19e680"
+FADED = 0.5
 
 
 class MapView(QWidget):
@@ -44,17 +48,21 @@ class MapView(QWidget):
         self.points = np.stack([-coordinates[:, 1], coordinates[:, 0]], axis=1)
         self.model = ViewerModel(title="t-SimCNE map")
         self.model.theme = theme
-        size = _point_size(self.points)
+        look = {
+            "size": _point_size(self.points),
+            "border_width": 0,
+            "border_color": "transparent",
+            "canvas_size_limits": (4, 24),
+        }
         self.layer = self.model.add_points(
-            self.points,
-            name="t-SimCNE map",
-            size=size,
-            face_color=point_colors(selection.mask),
-            border_width=0,
-            opacity=0.9,
-            canvas_size_limits=(3, 24),
+            self.points, name="t-SimCNE map", face_color=PLAIN_COLOR, **look
         )
-        self.layer.editable = False
+        # A layer of its own keeps selected points on top, and a selection costs what it holds.
+        self.chosen = self.model.add_points(
+            np.zeros((0, 2)), name="selected", face_color=SELECTED_COLOR, **look
+        )
+        for layer in (self.layer, self.chosen):
+            layer.editable = False
         self._outline = self.model.add_vectors(
             np.zeros((0, 2, 2)), name="lasso", edge_color=LASSO_COLOR, vector_style="line",
             opacity=1.0,
@@ -167,7 +175,8 @@ class MapView(QWidget):
 
     def _show_selection(self) -> None:
         mask = self.selection.mask
-        self.layer.face_color = point_colors(mask)
+        self.chosen.data = self.points[mask]
+        self.layer.opacity = FADED if mask.any() else 1.0
         self._count.setText(f"{len(self.selection):,} of {len(mask):,} selected")
 
     def _on_drag(self, model: ViewerModel, event: Any) -> Iterator[None]:
@@ -228,7 +237,7 @@ def selection_mode(modifiers: Any) -> Mode:
 def _point_size(points: np.ndarray) -> float:
     """Diameter that leaves room between points, in units of the map."""
     extent = float(np.ptp(points, axis=0).max()) or 1.0
-    return extent * float(np.clip(0.6 / np.sqrt(len(points)), 1 / 400, 1 / 40))
+    return extent * float(np.clip(0.8 / np.sqrt(len(points)), 1 / 400, 1 / 40))
 
 
 def _tool(text: str, tip: str, checkable: bool = True) -> QPushButton:
