@@ -4,6 +4,7 @@ Apart from the other tests, because torch and the drawing libraries must not sha
 """
 
 import os
+from time import perf_counter
 
 import numpy as np
 import pandas as pd
@@ -87,11 +88,20 @@ def send(native, kind, place, button, buttons, modifier):
     QApplication.sendEvent(native, event)
 
 
-def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier):
+def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda place: True):
+    """Press, move along a path, release; after each move wait until it has ``arrived``."""
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
     send(native, QEvent.Type.MouseButtonPress, path[0], left, left, modifier)
     for place in path[1:]:
+        # The canvas passes over moves that come within 10 ms, as no hand makes them.
+        while perf_counter() - native._last_time < 0.01:
+            QApplication.processEvents()
         send(native, QEvent.Type.MouseMove, place, none, left, modifier)
+        # napari delivers moves at a steady pace, from its event loop.
+        deadline = perf_counter() + 5
+        while not arrived(place):
+            assert perf_counter() < deadline, f"the move to {place} did not arrive"
+            QApplication.processEvents()
     send(native, QEvent.Type.MouseButtonRelease, path[-1], left, none, modifier)
 
 
@@ -105,7 +115,12 @@ def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
     path = [to_canvas(view.model, native, corner) for corner in corners]
     # Whole pixels: the rectangle that is really drawn.
     low, high = to_world(view.model, native, path[0]), to_world(view.model, native, path[2])
-    drag(native, path, modifier)
+
+    def arrived(place):
+        expected = to_world(view.model, native, place)
+        return np.allclose(view.model.cursor.position[-2:], expected)
+
+    drag(native, path, modifier, arrived)
     return ((view.points > low) & (view.points < high)).all(axis=1)
 
 
@@ -114,7 +129,7 @@ def highlighted(dock):
     if dock.link.highlight is None:
         return set()
     starts = dock.link.highlight.data[::4, 0]
-    return {tuple(float(v) for v in start) for start in starts}
+    return {tuple(round(float(v), 6) for v in start) for start in starts}
 
 
 def corners_of(table):

@@ -197,6 +197,8 @@ class MapView(QWidget):
             yield
         self._outline.data = np.zeros((0, 2, 2))
         if moved and lasso:
+            # The canvas leaves moves out when they come fast, but never the release.
+            outline.append(np.array(event.position[-2:]))
             self.selection.select(points_in_lasso(self.points, np.array(outline)), mode)
         elif not moved:
             self._click(outline[0], mode)
