@@ -230,7 +230,7 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
 
 def selection_mode(modifiers: Any) -> Mode:
     """Shift adds, Alt subtracts, anything else replaces."""
-    names = {str(modifier) for modifier in modifiers}
+    names = {getattr(modifier, "name", modifier) for modifier in modifiers}
     if "Shift" in names:
         return "add"
     return "subtract" if "Alt" in names else "replace"
