@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-export GOMP_SPINCOUNT ?= 0
 
 .PHONY: demo test lint screenshot clean
 

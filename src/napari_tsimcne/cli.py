@@ -375,6 +375,10 @@ def main() -> None:
     """Run the command line; exit 0 done, 2 the user's mistake, 1 a failure, 130 stopped."""
     from pydantic import ValidationError
 
+    # Threads of OpenMP that wait by spinning starve each other beside a busy process. Read when
+    # torch is loaded, so set before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app(standalone_mode=True)
     except Exception as error:

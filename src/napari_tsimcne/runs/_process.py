@@ -35,14 +35,11 @@ class TrainingProcess:
             sys.executable, "-m", "napari_tsimcne", "train", str(folder),
             "--device", device, "--threads", str(threads), "--events",
         ]  # fmt: skip
-        # Threads of OpenMP that wait by spinning starve each other where cores are few.
-        environment = {**os.environ, "GOMP_SPINCOUNT": "0", "OMP_WAIT_POLICY": "PASSIVE"}
         self._child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
             text=True,
             encoding="utf-8",
             errors="replace",
