@@ -139,9 +139,7 @@ def run(
         **options,
     )
     with _bar("Cutting patches") as update:
-        made = Run.create(
-            out, images, recipe, skipped=skipped, progress=lambda done, total: update(done, total)
-        )
+        made = Run.create(out, images, recipe, skipped=skipped, progress=update)
     for file in made.info.skipped[len(skipped) :]:
         _warn(f"left out {file.name}: {file.reason}")
     console.print(f"{len(made.table):,} patches of {len(made.info.images)} images", highlight=False)
@@ -155,9 +153,7 @@ def run(
 @app.command("open")
 def open_(run: RunFolder, debug: DebugOption = False) -> None:
     """Open a run in napari: its images and the linked map."""
-    from napari_tsimcne.runs import Run
-
-    opened = Run.open(run)
+    opened = _open(run)
     _ = opened.coordinates
     _show(opened)
 
@@ -254,7 +250,7 @@ def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> Non
         stop.set()
         _warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
 
-    with _bar("Starting") as update:
+    with _bar("Training") as update:
         from napari_tsimcne.training import train as train_run
 
         def show(event: Event) -> None:
@@ -317,8 +313,7 @@ def _bar(text: str) -> Iterator[Callable[..., None]]:
         task = progress.add_task("", title=text, total=None)
 
         def update(done: float, total: float, description: str = "") -> None:
-            progress.update(task, completed=done, total=total, description=description,
-                            title=text if text != "Starting" else "Training")  # fmt: skip
+            progress.update(task, completed=done, total=total, description=description)
 
         yield update
 

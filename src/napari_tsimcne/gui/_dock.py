@@ -50,7 +50,6 @@ LAYOUT_MS = 200
 class TsimcneDock(QWidget):
     """From image layers to a linked map; one training and one map at a time."""
 
-    map_opened = Signal()
     ended = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
@@ -270,7 +269,6 @@ class TsimcneDock(QWidget):
             window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
             window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
         self._refresh()
-        self.map_opened.emit()
 
     def _share_room(self) -> None:
         """Give the map half of what is left between the layer list and the form."""

@@ -123,7 +123,7 @@ class MapView(QWidget):
         if self.qt_viewer is None:
             self.qt_viewer = QtViewer(self.model)
             self.qt_viewer.setAcceptDrops(False)
-            # The first row of tabs and controls stays with the main window.
+            # Controls and list of layers stay with the main window.
             for part in (self.qt_viewer.dockLayerControls, self.qt_viewer.dockLayerList):
                 part.hide()
             self.layout().insertWidget(1, self.qt_viewer, stretch=1)
@@ -144,6 +144,7 @@ class MapView(QWidget):
             self._fitted = self._camera()
 
     def _camera(self) -> tuple[float, ...]:
+        """Centre and zoom; newer versions of napari keep the camera in a scene."""
         camera = getattr(self.model, "scene", self.model).camera
         return (*camera.center, camera.zoom)
 
@@ -206,8 +207,7 @@ class MapView(QWidget):
     def _click(self, position: np.ndarray, mode: Mode) -> None:
         distance = np.hypot(*(self.points - position).T)
         nearest = int(distance.argmin())
-        zoom = getattr(self.model, "scene", self.model).camera.zoom
-        reach = max(CLICK_PIXELS / zoom, float(np.max(self.layer.size)) / 2)
+        reach = max(CLICK_PIXELS / self._camera()[-1], float(np.max(self.layer.size)) / 2)
         if distance[nearest] <= reach:
             self.selection.select_patch(nearest, mode)
         elif mode == "replace":
@@ -215,8 +215,7 @@ class MapView(QWidget):
 
     def _draw_outline(self, outline: np.ndarray) -> None:
         closed = np.roll(outline, -1, axis=0)
-        zoom = getattr(self.model, "scene", self.model).camera.zoom
-        self._outline.edge_width = 2 / zoom
+        self._outline.edge_width = 2 / self._camera()[-1]
         self._outline.data = np.stack([outline, closed - outline], axis=1)
 
 

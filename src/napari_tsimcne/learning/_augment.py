@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from napari_tsimcne.recipe import Augmentations, Range
+from napari_tsimcne.recipe import Augmentations
 
 
 def augment(
@@ -117,14 +117,10 @@ def _intensity(views: Tensor, settings: Augmentations, draw: _Draw) -> Tensor:
         gamma = draw.log_uniform(*settings.gamma, channels=channels)
         # A power of 0 has no finite slope; nothing here needs one.
         changed = changed.clamp_min(1e-6).pow(gamma)
-    gain = _uniform(draw, settings.gain, channels)
-    offset = _uniform(draw, settings.offset, channels)
+    gain = draw.uniform(*settings.gain, channels=channels)
+    offset = draw.uniform(*settings.offset, channels=channels)
     changed = (changed * gain + offset).clamp(0, 1)
     return torch.where(draw.chance(settings.intensity_probability), changed, views)
-
-
-def _uniform(draw: _Draw, limits: Range, channels: int) -> Tensor:
-    return draw.uniform(*limits, channels=channels)
 
 
 def _color_jitter(views: Tensor, settings: Augmentations, rgb: bool, draw: _Draw) -> Tensor:

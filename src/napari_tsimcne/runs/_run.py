@@ -194,9 +194,7 @@ class Run:
         InputError
             Where there is no map yet, or it is damaged.
         """
-        if not self.has_map:
-            raise InputError(f"{self.folder} has no map yet: train it first")
-        path = self.folder / "embedding.parquet"
+        path = self._file_of_map("embedding.parquet")
         table = read_or_explain(path, pd.read_parquet)
         if not set(MAP_COLUMNS) <= set(table) or len(table) != len(self.table):
             raise InputError(f"the file {path} is damaged: it does not hold the map of this run")
@@ -214,13 +212,16 @@ class Run:
         InputError
             Where there is no map yet, or they are damaged.
         """
-        if not self.has_map:
-            raise InputError(f"{self.folder} has no map yet: train it first")
-        path = self.folder / "features.npy"
+        path = self._file_of_map("features.npy")
         features = read_or_explain(path, lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
         if features.ndim != 2 or len(features) != len(self.table):
             raise InputError(f"the file {path} is damaged: it does not fit this run")
         return features
+
+    def _file_of_map(self, name: str) -> Path:
+        if not self.has_map:
+            raise InputError(f"{self.folder} has no map yet: train it first")
+        return self.folder / name
 
     def image(self, name: str) -> ImageRecord:
         """Return what is remembered of an image."""
