@@ -43,5 +43,5 @@ def make_tiny_run(folder: Path, seed: int = 0) -> Run:
 
     field = synthetic_field(cells=9)
     image = ImageSource.from_array(field.image, "CYX", name="field", channel_names=CHANNELS)
-    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2, 0), batch_size=32, seed=seed)
+    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32, seed=seed)
     return Run.create(folder, [image], recipe)

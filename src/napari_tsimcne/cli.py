@@ -1,4 +1,4 @@
-"""The command line: run, open, evaluate, demo; and train, the child process of the window.
+"""The command line: run, train, open, embed, evaluate, demo.
 
 Heavy packages are imported inside the commands, so that ``--help`` answers at once.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -28,8 +28,10 @@ from rich.progress import (
 )
 
 from napari_tsimcne import __version__
+from napari_tsimcne.control import Control
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import readable_time
+from napari_tsimcne.recipe import VIEWS, PresetName
 
 if TYPE_CHECKING:
     from napari_tsimcne.events import Event
@@ -48,11 +50,9 @@ errors = Console(stderr=True)
 _debug = False
 
 
-class Preset(StrEnum):
-    """Recipes to choose from."""
-
-    quick = "quick"
-    paper = "paper"
+Preset = StrEnum("Preset", {name: name for name in get_args(PresetName)})  # type: ignore[misc]
+QUICK = Preset("quick")
+Views = StrEnum("Views", {name: name for name in VIEWS})  # type: ignore[misc]
 
 
 class Device(StrEnum):
@@ -109,19 +109,35 @@ def run(
         ),
     ] = None,
     preset: Annotated[
-        Preset, typer.Option(help="quick: minutes on a CPU. paper: as published.")
-    ] = Preset.quick,
+        Preset,
+        typer.Option(help="quick: minutes on a CPU; thorough: half an hour; paper: as published."),
+    ] = QUICK,
+    views: Annotated[
+        Views | None,
+        typer.Option(help="What views may vary: by default what suits RGB or other images."),
+    ] = None,
     epochs: Annotated[
-        str | None, typer.Option(help="Epochs of the three stages, e.g. 20,5,5.")
+        str | None, typer.Option(help="Epochs of each stage, e.g. 20,40 for quick.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a batch.", min=2)] = None,
+    map_dimensions: Annotated[int, typer.Option(help="Dimensions of the map.", min=2, max=3)] = 2,
+    pretrained: Annotated[
+        str,
+        typer.Option(
+            help="Start the backbone from 'imagenet' or from a file of ResNet weights; "
+            "takes a ResNet18 of full width.",
+        ),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
     device: DeviceOption = Device.auto,
+    cut_only: Annotated[
+        bool, typer.Option("--cut-only", help="Cut the patches; learn later, with train.")
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Cut images into patches, learn their map, and write it all into a new run folder."""
     from napari_tsimcne.images import check_alike, open_images
-    from napari_tsimcne.recipe import PRESETS, Grid
+    from napari_tsimcne.recipe import PRESETS, Grid, Network
     from napari_tsimcne.runs import Run
 
     epochs_given = _parse_epochs(epochs)
@@ -129,20 +145,26 @@ def run(
     for file in skipped:
         _warn(f"left out {file.name}: {file.reason}")
     check_alike(images)
-    options = {} if batch_size is None else {"batch_size": batch_size}
     recipe = PRESETS[preset](
         Grid(size=patch_size, stride=stride or patch_size),
         margin=margin,
         rgb=images[0].rgb,
+        views=views,
         epochs=epochs_given,
+        batch_size=batch_size,
+        map_dimensions=map_dimensions,
+        network=Network(stem="torchvision", pretrained=pretrained) if pretrained else None,
         seed=seed,
-        **options,
     )
     with _bar("Cutting patches") as update:
         made = Run.create(out, images, recipe, skipped=skipped, progress=update)
     for file in made.info.skipped[len(skipped) :]:
         _warn(f"left out {file.name}: {file.reason}")
     console.print(f"{len(made.table):,} patches of {len(made.info.images)} images", highlight=False)
+    if cut_only:
+        console.print(f"Train it with: napari-tsimcne train {made.folder}", highlight=False,
+                      soft_wrap=True)  # fmt: skip
+        return
     _train_in_terminal(made, device)
     console.print(f"The map is in {made.folder}", highlight=False, soft_wrap=True)
     console.print(
@@ -221,33 +243,85 @@ def demo(
         _show(made)
 
 
-@app.command(hidden=True)
+@app.command()
 def train(
     run: RunFolder,
     events: Annotated[bool, typer.Option("--events", help="Print events as JSON lines.")] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
+    checkpoint_seconds: Annotated[
+        float, typer.Option(help="Seconds between checkpoints.", min=0)
+    ] = 60.0,
     device: DeviceOption = Device.auto,
     debug: DebugOption = False,
 ) -> None:
-    """Train a run whose patches are cut; with --events, as the child process of a window."""
+    """Learn the map of a run whose patches are cut; go on where a training was cut off.
+
+    Under torchrun, several processes share every batch.
+    """
     opened = _open(run)
+    if opened.info.state == "trained":
+        raise InputError(f"{opened.folder} is trained already: open it, or make a new run")
     if events:
-        _train_for_window(opened, device, threads)
+        _train_for_window(opened, device, threads, checkpoint_seconds)
     else:
-        _train_in_terminal(opened, device, threads)
+        _train_in_terminal(opened, device, threads, checkpoint_seconds)
+
+
+@app.command()
+def embed(
+    run: RunFolder,
+    sources: Annotated[
+        list[str], typer.Argument(help="Image files, folders or patterns.", metavar="IMAGES...")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Table to write, .parquet or .csv; must be new.", metavar="TABLE")
+    ],
+    device: DeviceOption = Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Put new images onto the map of a run, and flag what is unlike all it was trained on."""
+    from napari_tsimcne.images import open_images
+    from napari_tsimcne.runs import TableWriter
+    from napari_tsimcne.training import embed as embed_images
+
+    opened = _open(run)
+    images, skipped = open_images(*sources)
+    for file in skipped:
+        _warn(f"left out {file.name}: {file.reason}")
+    rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    if size > 1:
+        out = out.with_name(f"{out.stem}-part{rank + 1}of{size}{out.suffix}")
+    unfamiliar = 0
+    with _bar("Embedding") as update, TableWriter(out) as table:
+        for rows in embed_images(
+            opened,
+            images,
+            device=device,
+            progress=update,
+            on_skipped=lambda file: _warn(f"left out {file.name}: {file.reason}"),
+            part=(rank, size),
+        ):
+            table.append(rows)
+            unfamiliar += int(rows["unfamiliar"].sum())
+    console.print(
+        f"{table.written:,} patches are in {out}; {unfamiliar:,} of them are unfamiliar",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 # --- training, shown ----------------------------------------------------------------------------
 
 
-def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> None:
+def _train_in_terminal(
+    run: Run, device: str, threads: int | None = None, checkpoint_seconds: float = 60.0
+) -> None:
     """Train with a bar; Ctrl-C stops and keeps the map so far, a second one breaks off."""
-    stop = threading.Event()
+    control = Control()
 
     def interrupt(number: int, frame: object) -> None:
-        if stop.is_set():
+        if control.stopping:
             raise KeyboardInterrupt
-        stop.set()
+        control.stop()
         _warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
 
     with _bar("Training") as update:
@@ -255,7 +329,11 @@ def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> Non
 
         def show(event: Event) -> None:
             if event.kind == "prepared":
+                if event.resumed:
+                    console.print("Going on where it was cut off", highlight=False)
                 update(0, 1, f"{event.device}, {event.precision}")
+            elif event.kind == "rolled back":
+                _warn(f"{event.reason}: back to the last checkpoint, with a lower learning rate")
             elif event.kind == "progress":
                 text = f"{event.stage} {event.epoch}/{event.epochs}"
                 if event.loss is not None:
@@ -269,24 +347,29 @@ def _train_in_terminal(run: Run, device: str, threads: int | None = None) -> Non
 
         previous = signal.signal(signal.SIGINT, interrupt)
         try:
-            train_run(run, device=device, threads=threads, on_event=show, should_stop=stop.is_set)
+            train_run(
+                run, device=device, threads=threads, on_event=show, control=control,
+                checkpoint_seconds=checkpoint_seconds,
+            )  # fmt: skip
         finally:
             signal.signal(signal.SIGINT, previous)
-    if stop.is_set():
+    if control.stopping:
         errors.print(f"Stopped: the map so far is in {run.folder}", highlight=False)
         raise typer.Exit(INTERRUPTED)
 
 
-def _train_for_window(run: Run, device: str, threads: int | None) -> None:
-    """Train and print events; obey ``stop`` on standard input, and end when it closes."""
+def _train_for_window(
+    run: Run, device: str, threads: int | None, checkpoint_seconds: float
+) -> None:
+    """Train and print events; obey standard input, and end when it closes."""
     from napari_tsimcne.events import Failed
 
-    stop = threading.Event()
+    control = Control()
+    words = {"stop": control.stop, "pause": control.pause, "resume": control.resume}
 
     def listen() -> None:
         for line in sys.stdin:
-            if line.strip() == "stop":
-                stop.set()
+            words.get(line.strip(), lambda: None)()
         os._exit(FAILURE)  # whoever started this is gone
 
     def say(event: Event) -> None:
@@ -297,7 +380,10 @@ def _train_for_window(run: Run, device: str, threads: int | None) -> None:
     try:
         from napari_tsimcne.training import train as train_run
 
-        train_run(run, device=device, threads=threads, on_event=say, should_stop=stop.is_set)
+        train_run(
+            run, device=device, threads=threads, on_event=say, control=control,
+            checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
     except Exception as error:
         say(Failed(reason=sentence(error), detail=traceback.format_exc()))
         raise typer.Exit(FAILURE) from None
@@ -321,14 +407,13 @@ def _bar(text: str) -> Iterator[Callable[..., None]]:
 # --- small parts --------------------------------------------------------------------------------
 
 
-def _parse_epochs(text: str | None) -> tuple[int, int, int] | None:
+def _parse_epochs(text: str | None) -> list[int] | None:
     if text is None:
         return None
     parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() for part in parts):
-        raise InputError(f"--epochs '{text}' must be three whole numbers, such as 20,5,5")
-    first, second, third = (int(part) for part in parts)
-    return first, second, third
+    if not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"--epochs '{text}' must be whole numbers, one a stage, such as 20,40")
+    return [int(part) for part in parts]
 
 
 def _open(folder: Path) -> Run:

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.functional_serializers import PlainSerializer
+from pydantic.functional_validators import BeforeValidator
+
+
+def _encode(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode("ascii")
+
+
+def _decoder(dtype: str) -> BeforeValidator:
+    def decode(value: object) -> object:
+        if isinstance(value, str):
+            return np.frombuffer(base64.b64decode(value, validate=True), dtype)
+        return value
+
+    return BeforeValidator(decode)
+
+
+_Integers = Annotated[np.ndarray, _decoder("<i8"), PlainSerializer(_encode, when_used="json")]
+_Floats = Annotated[np.ndarray, _decoder("<f4"), PlainSerializer(_encode, when_used="json")]
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
 
 class Prepared(_Event):
-    """The network is built and the data is open."""
+    """The network is built and the data is open; ``resumed``: where it was cut off."""
 
     kind: Literal["prepared"] = "prepared"
     patches: int
     parameters: int
     device: str
     precision: str
+    resumed: bool = False
 
 
 class Progress(_Event):
     """Some steps were taken.
 
     ``fraction`` of the whole job in 0..1; ``loss`` is None while views are computed for a
-    readout; ``seconds_left`` of the whole job, None until it can be measured.
+    cache; ``seconds_left`` of the whole job, None until it can be measured.
     """
 
     kind: Literal["progress"] = "progress"
@@ -34,6 +56,8 @@ class Progress(_Event):
     stages: int
     epoch: int
     epochs: int
+    step: int
+    steps: int
     loss: float | None
     images_per_second: float
     fraction: float
@@ -50,6 +74,50 @@ class EpochEnded(_Event):
     loss: float
 
 
+class MapMoved(_Event):
+    """Where the patches are on the map that is being learnt.
+
+    ``rows`` (n,) int64 of the patch table, ascending: all, or a fixed sample of many; ``values``
+    their coordinates, row by row, float32; see ``coordinates``.
+    """
+
+    kind: Literal["map"] = "map"
+    dimensions: int
+    rows: _Integers
+    values: _Floats
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """(n, dimensions) float32."""
+        return self.values.reshape(len(self.rows), self.dimensions)
+
+
+class Saved(_Event):
+    """A checkpoint was written: what was learnt up to here cannot be lost."""
+
+    kind: Literal["saved"] = "saved"
+
+
+class Paused(_Event):
+    """Training holds until it is told to go on."""
+
+    kind: Literal["paused"] = "paused"
+
+
+class Resumed(_Event):
+    """Training goes on after a pause."""
+
+    kind: Literal["resumed"] = "resumed"
+
+
+class RolledBack(_Event):
+    """Training went wrong and goes on from the last good checkpoint with a lower rate."""
+
+    kind: Literal["rolled back"] = "rolled back"
+    reason: str
+    rate_scale: float
+
+
 class Embedding(_Event):
     """The network is applied to every patch, without augmentation, to draw the map."""
 
@@ -58,11 +126,16 @@ class Embedding(_Event):
 
 
 class Finished(_Event):
-    """The map is written. ``stopped``: on request, before the recipe's end."""
+    """The map is written. ``stopped``: on request, before the recipe's end.
+
+    Peak memory in bytes: of the process, and of the GPU where one was used.
+    """
 
     kind: Literal["finished"] = "finished"
     stopped: bool
     seconds: float
+    peak_host_bytes: int = 0
+    peak_device_bytes: int = 0
 
 
 class Failed(_Event):
@@ -73,7 +146,10 @@ class Failed(_Event):
     detail: str = ""
 
 
-Event = Prepared | Progress | EpochEnded | Embedding | Finished | Failed
+Event = (
+    Prepared | Progress | EpochEnded | MapMoved | Saved | Paused | Resumed | RolledBack
+    | Embedding | Finished | Failed
+)  # fmt: skip
 
 _adapter: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 

@@ -1,15 +1,33 @@
-"""Joins a run folder to the learning: trains it in this process and writes the map."""
+"""Joins a run folder to the learning: trains it in this process, embeds new images."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+import pandas as pd
 import torch
 
+from napari_tsimcne.control import Control
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Embedding, Event, Finished
-from napari_tsimcne.learning import Trainer, save_weights
-from napari_tsimcne.runs import Run
+from napari_tsimcne.images import ImageSource, Skipped, check_alike
+from napari_tsimcne.learning import (
+    Checkpoint,
+    Embedder,
+    Familiarity,
+    Scaling,
+    Trainer,
+    load_weights,
+    save_weights,
+)
+from napari_tsimcne.patches import channel_ranges, iterate_patches, place_grid
+from napari_tsimcne.runs import Run, written_whole
+
+UNFAMILIAR = 0.01
+"""Patches with a lower familiarity are flagged."""
+EMBEDDED_AT_ONCE = 2048
 
 
 def train(
@@ -18,9 +36,10 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
-    should_stop: Callable[[], bool] = lambda: False,
+    control: Control | None = None,
+    checkpoint_seconds: float = 60.0,
 ) -> None:
-    """Learn the map of a run and write it into its folder.
+    """Learn the map of a run and write it into its folder; go on where it was cut off.
 
     Parameters
     ----------
@@ -29,33 +48,163 @@ def train(
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     threads
-        CPU threads; as many as PyTorch chooses where left out.
+        CPU threads. If left out: as many as before where training goes on, since sums depend on
+        it in their last digits; else as many as PyTorch chooses.
     on_event
         Told of every event.
-    should_stop
-        Asked at every step; once true, the map of what was learnt is made and written.
+    control
+        Pauses, resumes and stops; once stopped, the map of what was learnt is made and written.
+    checkpoint_seconds
+        Time between checkpoints.
 
     Raises
     ------
     TrainingError
-        Where the device is not available, memory runs out, or training diverges.
+        Where the device is not available, memory runs out, training diverges, or the run's
+        checkpoint is damaged.
     """
-    started = time.perf_counter()
-    if threads:
-        torch.set_num_threads(threads)
-    ranges = [(channel.low, channel.high) for channel in run.info.channels]
-    trainer = Trainer(run.store, ranges, run.info.rgb, run.recipe, device)
-    for event in trainer.train(should_stop):
-        on_event(event)
-    for result in trainer.embed():
-        if isinstance(result, Embedding):
-            on_event(result)
-        else:
-            coordinates, features = result
-    run.save_map(
-        coordinates,
-        features,
-        stopped=trainer.stopped,
-        write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
+    checkpoint = None
+    if run.checkpoint_path.is_file():
+        checkpoint = Checkpoint.load(run.checkpoint_path, run.recipe, len(run.table))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or (checkpoint.state.threads if checkpoint else before))
+
+    def save(state: Checkpoint) -> None:
+        with written_whole(run.checkpoint_path) as draft:
+            state.save(draft)
+
+    trainer = Trainer(
+        run.store,
+        Scaling(*run.value_ranges()),
+        run.info.rgb,
+        run.recipe,
+        device,
+        checkpoint=checkpoint,
+        save=save,
+        checkpoint_seconds=checkpoint_seconds,
     )
-    on_event(Finished(stopped=trainer.stopped, seconds=time.perf_counter() - started))
+    main = trainer.world.rank == 0
+    try:
+        for event in trainer.train(control):
+            if main:
+                on_event(event)
+        for result in trainer.embed():
+            if not isinstance(result, Embedding):
+                coordinates, features = result
+            elif main:
+                on_event(result)
+        if not main:
+            return
+        run.save_map(
+            coordinates,
+            features,
+            stopped=trainer.stopped,
+            write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
+        )
+        on_event(
+            Finished(
+                stopped=trainer.stopped,
+                seconds=trainer.seconds,
+                peak_host_bytes=_peak_host_bytes(),
+                peak_device_bytes=_peak_device_bytes(),
+            )
+        )
+    finally:
+        trainer.world.close()
+        torch.set_num_threads(before)
+
+
+def embed(
+    run: Run,
+    images: Sequence[ImageSource],
+    *,
+    device: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    on_skipped: Callable[[Skipped], None] = lambda skipped: None,
+    part: tuple[int, int] = (0, 1),
+) -> Iterator[pd.DataFrame]:
+    """Put new images onto the map of a run, batch by batch: memory does not grow with their number.
+
+    Parameters
+    ----------
+    run
+        With a map.
+    images
+        With the channels and pixel type of the run's own.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    progress
+        Called with patches done and in all.
+    on_skipped
+        Told of images that cannot be read.
+    part
+        ``(k, n)``: only the k-th of n parts of the patches, for several processes.
+
+    Yields
+    ------
+    pandas.DataFrame
+        Rows of a patch table with ``map_x, map_y`` (and ``map_z``), ``familiarity`` (0..1, the
+        share of held-out patches at least as far from those trained on) and ``unfamiliar``.
+
+    Raises
+    ------
+    InputError
+        Where the run has no map, or the images do not fit it.
+    TrainingError
+        Where the weights are damaged, or memory runs out.
+    """
+    features = run.features
+    check_alike(images)
+    channels = len(run.info.channels)
+    if images[0].channels != channels or images[0].rgb != run.info.rgb:
+        raise InputError(
+            f"'{images[0].name}' has {images[0].channels} channels"
+            f"{' (RGB)' if images[0].rgb else ''}, the run was trained on {channels}"
+            f"{' (RGB)' if run.info.rgb else ''}: embed images of the same kind"
+        )
+    model, _ = load_weights(run.weights_path)
+    recipe = run.recipe
+    apply = Embedder(model, recipe.patches.size, device)
+    familiarity = Familiarity(features, recipe.held_out_rows(len(run.table)), apply.device)
+    table = place_grid(images, recipe.patches)
+    k, n = part
+    table = table.iloc[len(table) * k // n : len(table) * (k + 1) // n]
+    done = 0
+    for _, rows_of_image in table.groupby("image", sort=False):
+        scaling = _scaling(run, images, rows_of_image)
+        for rows, crops in iterate_patches(images, rows_of_image, 0, EMBEDDED_AT_ONCE, on_skipped):
+            coordinates, h = apply(crops, scaling)
+            score = familiarity(h)
+            axes = dict(zip(("map_x", "map_y", "map_z"), coordinates.T, strict=False))
+            yield rows.assign(**axes, familiarity=score, unfamiliar=score < UNFAMILIAR)
+            done += len(rows)
+            progress(done, len(table))
+
+
+def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame) -> Scaling:
+    """Values of an image taken as 0 and 1: those of the run, or, as there, its own."""
+    ranges = list(run.info.channels)
+    if run.recipe.normalization.method == "image":
+        sample = rows.iloc[:: -(-len(rows) // EMBEDDED_AT_ONCE)]
+        crops = [crops for _, crops in iterate_patches(images, sample, 0, EMBEDDED_AT_ONCE)]
+        if crops:
+            names = images[0].channel_names
+            ranges = channel_ranges(np.concatenate(crops), names, run.recipe.normalization)
+    return Scaling(
+        np.array([[channel.low for channel in ranges]], np.float32),
+        np.array([[channel.high for channel in ranges]], np.float32),
+    )
+
+
+def _peak_host_bytes() -> int:
+    """Peak resident memory of this process; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _peak_device_bytes() -> int:
+    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

@@ -36,6 +36,9 @@ AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
 JOINED, SEPARATE = "channels of one image", "separate images"
 
 
+MOST_STAGES = max(len(preset().stages) for preset in PRESETS.values())
+
+
 class TrainingForm(QWidget):
     """Choices of the user, always valid in range; ``images`` and ``recipe`` say them in our words.
 
@@ -97,7 +100,9 @@ class TrainingForm(QWidget):
         self.preset.addItems(list(PRESETS))
         self.preset.setToolTip(
             "quick: a useful map in minutes, also without a GPU.\n"
-            "paper: exactly as published, 1500 epochs; hours on a GPU."
+            "thorough: the same with more epochs, half an hour or so.\n"
+            "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
+            "paper are the publication's further strategies."
         )
         self.preset.currentTextChanged.connect(self._take_preset)
         for spin in (self.patch_size, self.stride):
@@ -118,10 +123,7 @@ class TrainingForm(QWidget):
         form = QFormLayout(details)
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.epochs = [
-            _spin(0, 100_000, 0, "", f"Epochs of the {what}; 0 leaves it out.")
-            for what in ("features stage", "readout stage", "fine-tuning stage")
-        ]
+        self.epochs = [_spin(0, 100_000, 0, "", "") for _ in range(MOST_STAGES)]
         row = QHBoxLayout()
         for spin in self.epochs:
             spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
@@ -159,8 +161,12 @@ class TrainingForm(QWidget):
 
     def _take_preset(self, name: str) -> None:
         recipe = PRESETS[name]()
-        for spin, stage in zip(self.epochs, recipe.stages, strict=True):
-            spin.setValue(stage.epochs)
+        for i, spin in enumerate(self.epochs):
+            spin.setVisible(i < len(recipe.stages))
+            if i < len(recipe.stages):
+                stage = recipe.stages[i]
+                spin.setValue(stage.epochs)
+                spin.setToolTip(f"Epochs of the stage '{stage.name}'; 0 leaves it out.")
         self.batch_size.setValue(recipe.batch_size)
 
     # --- layers -------------------------------------------------------------------------------
@@ -220,11 +226,11 @@ class TrainingForm(QWidget):
 
     def recipe(self, rgb: bool) -> Recipe:
         """Return the recipe of the choices."""
-        first, second, third = (spin.value() for spin in self.epochs)
-        return PRESETS[self.preset.currentText()](
+        preset = PRESETS[self.preset.currentText()]
+        return preset(
             self._grid(),
             rgb=rgb,
-            epochs=(first, second, third),
+            epochs=[spin.value() for spin in self.epochs[: len(preset().stages)]],
             batch_size=self.batch_size.value(),
             seed=self.seed.value(),
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -26,13 +27,22 @@ def choose_device(name: str = "auto") -> torch.device:
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, found in there.items() if found))
+        return _numbered(next(kind for kind, found in there.items() if found))
     if not there.get(name, False):
         raise TrainingError(
             f"the device '{name}' is not available here: use auto, or one of "
             + ", ".join(kind for kind, found in there.items() if found)
         )
-    return torch.device(name)
+    return _numbered(name)
+
+
+def _numbered(kind: str) -> torch.device:
+    """Return the device of a kind: of several GPUs, the one torchrun meant for this process."""
+    if kind != "cuda":
+        return torch.device(kind)
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(device)
+    return device
 
 
 def describe_device(device: torch.device) -> str:
@@ -48,6 +58,10 @@ class Precision:
     def __init__(self, device: torch.device, bfloat16: bool) -> None:
         self.name = "bfloat16" if bfloat16 else "float32"
         self._device, self._bfloat16 = device, bfloat16
+
+    def with_bfloat16(self, bfloat16: bool) -> Precision:
+        """Return the same with or without bfloat16."""
+        return Precision(self._device, bfloat16)
 
     def __call__(self) -> AbstractContextManager:
         """Return the context in which the network runs."""
@@ -84,18 +98,43 @@ def _synchronize(device: torch.device) -> None:
 
 
 @contextmanager
-def memory_errors_explained(batch_size: int) -> Iterator[None]:
-    """Turn running out of memory into a sentence that says what to lower."""
+def memory_errors_explained(
+    batch_size: int, try_batch: Callable[[int], None] | None = None
+) -> Iterator[None]:
+    """Turn running out of memory into a sentence that says what to lower, and how far.
+
+    ``try_batch`` takes one step with a batch of some size; the largest that passes is suggested.
+    """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not _is_memory_error(error):
+            raise
+        error.__traceback__ = None  # its frames hold what filled the memory
+        fits = _largest_batch(batch_size, try_batch) if try_batch else None
+        advice = f"{fits} fits" if fits else "and use a smaller patch size or a narrower network"
         raise TrainingError(
-            f"memory ran out with {batch_size} images a batch: lower --batch-size, "
-            "or use a smaller patch size"
-        ) from error
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
-            raise TrainingError(
-                f"memory ran out with {batch_size} images a batch: lower --batch-size"
-            ) from error
-        raise
+            f"memory ran out with {batch_size} images a batch: lower the batch size ({advice})"
+        ) from None
+
+
+def _is_memory_error(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(s in str(error) for s in ("can't allocate memory", "not enough memory"))
+
+
+def _largest_batch(batch_size: int, try_batch: Callable[[int], None]) -> int | None:
+    batch_size //= 2
+    while batch_size >= 8:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        try:
+            try_batch(batch_size)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _is_memory_error(error):
+                raise
+            batch_size //= 2
+        else:
+            return batch_size
+    return None

@@ -1,38 +1,92 @@
-"""Backbone and head: torchvision's ResNet18 with a stem for small images, and two linear layers."""
+"""Backbone and head: torchvision's ResNets, with a stem for small images, and two linear layers."""
 
 from __future__ import annotations
 
-from typing import cast
+from pathlib import Path
+from typing import Literal, cast
 
+import safetensors.torch
 import torch
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models import get_model_weights
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
+from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.recipe import Network
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_BLOCKS = {
+    "resnet18": (BasicBlock, [2, 2, 2, 2]),
+    "resnet34": (BasicBlock, [3, 4, 6, 3]),
+    "resnet50": (Bottleneck, [3, 4, 6, 3]),
+}
 
 
 class TSimCNE(nn.Module):
-    """The network: ``backbone`` gives H (N, 8 x width), ``head`` gives Z (N, output_dim).
+    """The network: ``backbone`` gives H (N, D), ``head`` gives Z (N, output_dim).
 
     Parameters
     ----------
     channels
         Input channels.
     network
-        Widths.
+        Backbone, stem and widths; its pretrained weights are loaded by `start_from_pretrained`.
     output_dim
-        Outputs of the head's last layer: 128 for features, 2 for a map.
+        Outputs of the head's last layer: 128 for features, 2 or 3 for a map.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, channels: int, network: Network, output_dim: int) -> None:
         super().__init__()
-        self.backbone = _small_image_resnet18(channels, network.width)
-        self.hidden = nn.Sequential(nn.Linear(8 * network.width, network.hidden), nn.ReLU())
-        self.readout = nn.Linear(network.hidden, output_dim)
+        self.channels = channels
+        self.backbone = _resnet(channels, network)
+        self.head = Head(network.features, network.hidden, output_dim)
+        # What pretrained weights expect of their input; without them, values pass as they are.
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+        self._backbone_is_frozen = network.frozen_backbone
+
+    def features(self, views: Tensor) -> Tensor:
+        """Map views (N, C, S, S) to H (N, D)."""
+        return self.backbone((views - self.mean) / self.std)
 
     def forward(self, views: Tensor) -> Tensor:
         """Map views (N, C, S, S) to Z (N, output_dim)."""
-        return self.readout(self.hidden(self.backbone(views)))
+        return self.head(self.features(views))
+
+    @property
+    def output_dim(self) -> int:
+        """Outputs of the last layer."""
+        return self.head.readout.out_features
+
+    def train_part(self, part: Literal["all", "head", "readout"]) -> None:
+        """Free a part of the weights and freeze the rest; a frozen backbone stays frozen."""
+        self.backbone.requires_grad_(part == "all" and not self._backbone_is_frozen)
+        self.head.requires_grad_(part in ("all", "head"))
+        self.head.readout.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> TSimCNE:
+        """Set training mode; statistics of a frozen backbone never move."""
+        super().train(mode)
+        if self._backbone_is_frozen:
+            self.backbone.eval()
+        return self
+
+
+class Head(nn.Module):
+    """Linear, ReLU, Linear: H (N, D) to Z (N, output_dim)."""
+
+    def __init__(self, features: int, hidden: int, output_dim: int) -> None:
+        super().__init__()
+        self.features = features
+        self.hidden = nn.Sequential(nn.Linear(features, hidden), nn.ReLU())
+        self.readout = nn.Linear(hidden, output_dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map H to Z."""
+        return self.readout(self.hidden(features))
 
     def replace_readout(self, output_dim: int) -> None:
         """Draw the last layer anew for another number of outputs, weights from N(0, 1)."""
@@ -40,30 +94,52 @@ class TSimCNE(nn.Module):
         self.readout = nn.Linear(old.in_features, output_dim).to(old.weight)
         nn.init.normal_(self.readout.weight)
 
-    @property
-    def output_dim(self) -> int:
-        """Outputs of the last layer."""
-        return self.readout.out_features
+    def keep_outputs(self, output_dim: int) -> None:
+        """Keep the first outputs of the last layer."""
+        old = self.readout
+        self.readout = nn.Linear(old.in_features, output_dim).to(old.weight)
+        with torch.no_grad():
+            self.readout.weight.copy_(old.weight[:output_dim])
+            self.readout.bias.copy_(old.bias[:output_dim])
 
-    def train_only_readout(self, readout_only: bool) -> None:
-        """Freeze everything but the last layer, or free everything."""
-        self.requires_grad_(not readout_only)
-        self.readout.requires_grad_(True)
+    @torch.no_grad()
+    def start_from_principal_axes(self, features: Tensor, spread: float) -> None:
+        """Set the last layer to the principal axes of the hidden units of features (N, D).
+
+        The first output gets a standard deviation of ``spread``, the others in proportion.
+        """
+        hidden = self.hidden(features)
+        mean = hidden.mean(dim=0)
+        centred = (hidden - mean).double()
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(hidden))
+        axes = vectors.flip(1).T[: self.readout.out_features]
+        # The sign of an axis is arbitrary; fixing it makes the map the same everywhere.
+        strongest = axes.abs().argmax(dim=1, keepdim=True)
+        axes = axes * axes.gather(1, strongest).sign()
+        axes = axes * (spread / values[-1].clamp_min(1e-12).sqrt())
+        self.readout.weight.copy_(axes)
+        self.readout.bias.copy_(-(axes.to(mean) @ mean))
 
 
-def _small_image_resnet18(channels: int, width: int) -> nn.Module:
-    """ResNet18 with a 3x3 stem of stride 1 and no max-pool; 11,168,832 parameters at width 64."""
-    net = ResNet(BasicBlock, [2, 2, 2, 2])
-    net.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
-    net.maxpool = cast(nn.MaxPool2d, nn.Identity())
+def _resnet(channels: int, network: Network) -> nn.Module:
+    """Torchvision's ResNet without its classifier; 11,168,832 weights for small RGB images."""
+    block, layers = _BLOCKS[network.backbone]
+    net = ResNet(block, layers)
+    width = network.width
+    if network.stem == "small":
+        net.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
+        net.maxpool = cast(nn.MaxPool2d, nn.Identity())
+    elif (channels, width) != (3, 64):
+        net.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
     net.fc = cast(nn.Linear, nn.Identity())
     if width != 64:
         net.bn1 = nn.BatchNorm2d(width)
         net.inplanes = width
-        net.layer1 = net._make_layer(BasicBlock, width, 2)
-        net.layer2 = net._make_layer(BasicBlock, 2 * width, 2, stride=2)
-        net.layer3 = net._make_layer(BasicBlock, 4 * width, 2, stride=2)
-        net.layer4 = net._make_layer(BasicBlock, 8 * width, 2, stride=2)
+        for i, (count, stride) in enumerate(zip(layers, (1, 2, 2, 2), strict=True)):
+            group = net._make_layer(block, width * 2**i, count, stride=stride)
+            setattr(net, f"layer{i + 1}", group)
+    for i in range(network.groups, 4):
+        setattr(net, f"layer{i + 1}", nn.Identity())
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -75,19 +151,68 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@torch.no_grad()
-def start_readout_from_pca(model: TSimCNE, hidden: Tensor, spread: float) -> None:
-    """Set the last layer to the leading principal axes of ``hidden`` (N, units).
+# --- pretrained weights -------------------------------------------------------------------------
 
-    The first output gets a standard deviation of ``spread``, the others in proportion.
+
+@torch.no_grad()
+def start_from_pretrained(model: TSimCNE, network: Network) -> None:
+    """Load the backbone's weights from torchvision's ImageNet weights or a file with such.
+
+    A stem for small images has no counterpart there and stays random. Channels other than three
+    share the mean of the stem's colour channels.
+
+    Raises
+    ------
+    TrainingError
+        Where the weights cannot be downloaded or read, or are of another network.
     """
-    mean = hidden.mean(dim=0)
-    centred = (hidden - mean).double()
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(hidden))
-    axes = vectors.flip(1).T[: model.output_dim]
-    # The sign of an axis is arbitrary; fixing it makes the map the same everywhere.
-    strongest = axes.abs().argmax(dim=1, keepdim=True)
-    axes = axes * axes.gather(1, strongest).sign()
-    axes = axes * (spread / values[-1].clamp_min(1e-12).sqrt())
-    model.readout.weight.copy_(axes)
-    model.readout.bias.copy_(-(axes.to(mean) @ mean))
+    weights = _imagenet(network) if network.pretrained == "imagenet" else _read(network.pretrained)
+    left_out = ("fc.", *(f"layer{i + 1}." for i in range(network.groups, 4)))
+    weights = {name: value for name, value in weights.items() if not name.startswith(left_out)}
+    channels = model.channels
+    stem = weights.get("conv1.weight")
+    if network.stem == "small":
+        weights.pop("conv1.weight", None)
+    elif stem is not None and channels != stem.shape[1]:
+        share = stem.mean(dim=1, keepdim=True) * stem.shape[1] / channels
+        weights["conv1.weight"] = share.repeat(1, channels, 1, 1)
+    try:
+        missing, unknown = model.backbone.load_state_dict(weights, strict=False)
+    except RuntimeError as error:
+        raise _unfit(network, str(error).split("\n")[1].strip()) from error
+    missing = [name for name in missing if not (network.stem == "small" and name == "conv1.weight")]
+    if missing or unknown:
+        raise _unfit(network, f"missing {missing[:3]}, unknown {unknown[:3]}")
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    if channels != 3:
+        mean, std = mean.mean().expand(channels), std.mean().expand(channels)
+    model.mean.copy_(mean.view(1, -1, 1, 1))
+    model.std.copy_(std.view(1, -1, 1, 1))
+
+
+def _unfit(network: Network, what: str) -> TrainingError:
+    return TrainingError(f"{network.pretrained} does not hold a {network.backbone} ({what})")
+
+
+def _imagenet(network: Network) -> dict[str, Tensor]:
+    try:
+        return dict(get_model_weights(network.backbone)["DEFAULT"].get_state_dict(progress=False))
+    except (OSError, RuntimeError) as error:
+        raise TrainingError(
+            f"the ImageNet weights of {network.backbone} could not be downloaded ({error}): "
+            "connect this computer, or give the path of a file that holds them"
+        ) from error
+
+
+def _read(path: str) -> dict[str, Tensor]:
+    """Tensors of a safetensors or PyTorch file; of the latter, nothing but tensors is accepted."""
+    try:
+        if Path(path).suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).split("\n")[0]
+        raise TrainingError(f"the weights file {path} cannot be read ({reason})") from error
+    if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
+        raise TrainingError(f"the weights file {path} does not hold named tensors")
+    return loaded

@@ -1,49 +1,73 @@
-"""The trainer: runs a recipe's stages over a patch store and yields events."""
+"""Runs the stages of a recipe over the patches and tells what happens."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
+from enum import IntFlag
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from napari_tsimcne.control import Control
 from napari_tsimcne.errors import TrainingError
-from napari_tsimcne.events import Embedding, EpochEnded, Event, Prepared, Progress
-from napari_tsimcne.learning._augment import augment, center_crop
+from napari_tsimcne.events import (
+    Embedding,
+    EpochEnded,
+    Event,
+    MapMoved,
+    Paused,
+    Prepared,
+    Progress,
+    Resumed,
+    RolledBack,
+    Saved,
+)
+from napari_tsimcne.learning._checkpoint import (
+    Checkpoint,
+    Position,
+    TrainingState,
+    on_host,
+    optimizer_tensors,
+    restore_optimizer,
+)
+from napari_tsimcne.learning._clock import EMBED, Clock, step_cost
 from napari_tsimcne.learning._device import (
-    Precision,
     choose_device,
     describe_device,
-    fastest_precision,
     memory_errors_explained,
 )
-from napari_tsimcne.learning._loss import cauchy_info_nce
-from napari_tsimcne.learning._network import (
-    TSimCNE,
-    count_parameters,
-    start_readout_from_pca,
-)
+from napari_tsimcne.learning._network import TSimCNE, count_parameters, start_from_pretrained
+from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._schedule import rate_factor
+from napari_tsimcne.learning._stage_run import StageRun
+from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
+from napari_tsimcne.learning._world import join_world
 from napari_tsimcne.recipe import Optimizer, Recipe, Stage
 
-EVENT_SECONDS = 0.5
-EMBEDDING_BATCH = 512
+PROGRESS_SECONDS = 0.5
+MAP_SECONDS, MAP_SHARE = 2.0, 0.05
+"""Coordinates are told at most so often, and never cost more than this share of the time."""
+MAP_POINTS = 50_000
+CHECKPOINT_SECONDS = 60.0
+ROLLBACK_SCALE = 0.3
+"""Factor on the learning rate after a rollback."""
 
-# Cost of one image, in passes of one view: forward and backward is about three forward passes.
-FULL_STEP, READOUT_STEP, CACHED_STEP, EMBED = 6.0, 2.0, 0.2, 1.0
 
-STOPPED_READOUT = Stage(
-    name="readout",
-    epochs=40,
-    output_dim=2,
-    trains="readout",
-    optimizer=Optimizer(method="adamw", learning_rate=1e-2, weight_decay=0.0),
-    batch_size=1024,
-    cached_views=2,
-)
-"""Makes a map of what was learnt when training is stopped before it has two outputs."""
+class _Do(IntFlag):
+    """What is due after a step; decided by the first process for all."""
+
+    TELL = 1
+    MAP = 2
+    SAVE = 4
+    PAUSE = 8
+    STOP = 16
+
+
+class _DivergedError(Exception):
+    """Training went wrong; the text says how."""
 
 
 class Trainer:
@@ -53,282 +77,388 @@ class Trainer:
     ----------
     patches
         (N, C, S + 2 margin, S + 2 margin), integers or floats; may be a memory map.
-    ranges
-        Values taken as 0 and 1, one pair (low, high) a channel.
+    scaling
+        Values taken as 0 and 1.
     rgb
         Whether the channels are red, green and blue.
     recipe
         Augmentations, network, stages, seed.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    checkpoint
+        Where to go on; from the beginning without it.
+    save
+        Writes a checkpoint; called every ``checkpoint_seconds`` and at every stage's end.
 
     Raises
     ------
     TrainingError
-        Where the device is not available.
+        Where the device is not available, or pretrained weights cannot be had.
     """
 
     def __init__(
         self,
         patches: np.ndarray,
-        ranges: Sequence[tuple[float, float]],
+        scaling: Scaling,
         rgb: bool,
         recipe: Recipe,
         device: str = "auto",
+        *,
+        checkpoint: Checkpoint | None = None,
+        save: Callable[[Checkpoint], None] | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self.recipe = recipe
         self.device = choose_device(device)
         self.stopped = False
-        self._patches = patches
-        self._rgb = rgb
-        self._size = recipe.patches.size
-        shape = (1, len(ranges), 1, 1)
-        self._low = torch.tensor([low for low, _ in ranges]).view(shape).to(self.device)
-        high = torch.tensor([high for _, high in ranges]).view(shape).to(self.device)
-        self._width = high - self._low
+        self.world = join_world(self.device)
+        self._save_checkpoint = save
+        self._checkpoint_seconds = checkpoint_seconds
+        self._stages = recipe.running_stages
+        self._data = PatchSet(patches, scaling, self.device)
+        held_out = recipe.held_out_rows(len(patches))
+        self._rows = torch.from_numpy(np.setdiff1d(np.arange(len(patches)), held_out))
         torch.manual_seed(recipe.seed)
-        self._views = torch.Generator(self.device).manual_seed(recipe.seed)
-        self._order = torch.Generator().manual_seed(recipe.seed)
-        first = next(stage for stage in recipe.stages if stage.epochs)
-        model = TSimCNE(len(ranges), recipe.network, first.output_dim)
+        self._order_random = torch.Generator().manual_seed(recipe.seed)
+        views_random = torch.Generator(self.device).manual_seed(recipe.seed)
+        first = self._stages[0]
+        model = TSimCNE(self._data.channels, recipe.network, first.start_dim or first.output_dim)
+        if recipe.network.pretrained and checkpoint is None:
+            start_from_pretrained(model, recipe.network)
+        self.world.synchronize_statistics(model)
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
-        self._precision = Precision(self.device, bfloat16=False)
-        self._clock = _Clock(len(patches), recipe.stages)
+        self._views = Views(self.model, self._data, recipe, rgb, views_random)
+        self._position = Position()
+        self._cache_random = views_random.get_state()
+        self._order: Tensor | None = None
+        self._loss_sum = 0.0
+        self._rate_scale = 1.0
+        self._optimizer_state: dict[str, Tensor] = {}
+        self._seconds_before = 0.0
+        self._started = time.perf_counter()
+        self._resumed = checkpoint is not None
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        self._good = checkpoint or self._snapshot(None)
+        self._clock = Clock(len(self._rows), len(self._data), self._stages)
+        self._skip_what_was_done()
 
-    def train(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
-        """Run all stages; stop early, with a map, once ``should_stop()`` is true.
+    # --- training -----------------------------------------------------------------------------
+
+    def train(self, control: Control | None = None) -> Iterator[Event]:
+        """Run all stages; hold and stop as ``control`` says.
+
+        Stopped before the map's stage, a map is made of what was learnt.
 
         Raises
         ------
         TrainingError
-            Where memory runs out or the loss is no longer finite.
+            Where memory runs out, or training diverges again after a rollback.
         """
-        stages = [stage for stage in self.recipe.stages if stage.epochs]
-        with memory_errors_explained(self.recipe.batch_size):
-            self._choose_precision()
+        control = control or Control()
+        with memory_errors_explained(self.recipe.batch_size, self._views.try_batch):
+            if not self._resumed and self.recipe.precision == "auto":
+                self._views.choose_precision(self.world)
+                self._good = self._snapshot(None)
             yield Prepared(
-                patches=len(self._patches),
+                patches=len(self._data),
                 parameters=count_parameters(self.model),
                 device=describe_device(self.device),
-                precision=self._precision.name,
+                precision=self._views.precision.name,
+                resumed=self._resumed,
             )
-            for number, stage in enumerate(stages, start=1):
-                yield from self._run_stage(stage, number, len(stages), should_stop)
-                if should_stop():
-                    self.stopped = True
-                    break
-            if self.stopped and self.model.output_dim != 2:
-                readout = STOPPED_READOUT
-                yield from self._run_stage(readout, len(stages), len(stages), lambda: False)
+            while self._position.stage < len(self._stages) and not self.stopped:
+                try:
+                    complete = yield from self._run_stage(control)
+                except _DivergedError as trouble:
+                    yield self._roll_back(str(trouble))
+                    continue
+                self.stopped = not complete
+            if self.stopped and not self._has_map:
+                yield from self._fit_short_readout()
 
-    def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
-        """Apply the network to every patch, in eval mode and without augmentation.
-
-        Yields progress, and at last the coordinates (N, 2) and the features H (N, D), float32.
-        """
-        self.model.eval()
-        coordinates, features = [], []
-        count = len(self._patches)
-        with memory_errors_explained(EMBEDDING_BATCH), torch.inference_mode():
-            for start in range(0, count, EMBEDDING_BATCH):
-                rows = np.arange(start, min(start + EMBEDDING_BATCH, count))
-                crops = center_crop(self._load(rows), self._size)
-                # Always float32: the map must not depend on which precision was faster.
-                h = self.model.backbone(crops.contiguous(memory_format=torch.channels_last))
-                features.append(h.cpu().numpy())
-                coordinates.append(self.model.readout(self.model.hidden(h)).cpu().numpy())
-                yield Embedding(fraction=(start + len(rows)) / count)
-        z, h = np.concatenate(coordinates), np.concatenate(features)
-        if not (np.isfinite(z).all() and np.isfinite(h).all()):
-            raise TrainingError("the map is not finite: train again with a lower learning rate")
-        yield z, h
-
-    # --- stages -------------------------------------------------------------------------------
-
-    def _run_stage(
-        self, stage: Stage, number: int, stages: int, should_stop: Callable[[], bool]
-    ) -> Iterator[Event]:
-        model = self.model
-        if stage.output_dim != model.output_dim:
-            model.replace_readout(stage.output_dim)
-        model.train_only_readout(stage.trains == "readout")
-        model.train()
-        cached: Tensor | None = None
-        self._clock.enter(stage)
-        told = time.perf_counter()
-        if stage.cached_views:
-            caching = self._cache_hidden(stage.cached_views)
-            for part in caching:
-                if isinstance(part, Tensor):
-                    cached = part
-                elif time.perf_counter() - told > EVENT_SECONDS:
-                    told = time.perf_counter()
-                    yield self._progress(stage, number, stages, 0, float("nan"))
-            assert cached is not None
-            start_readout_from_pca(model, cached.flatten(0, 1), spread=10.0)
-        optimizer = _make_optimizer(model, stage)
-        cost = _step_cost(stage)
-        steps = -(-len(self._patches) // stage.batch_size)
-        for epoch in range(stage.epochs):
-            order = torch.randperm(len(self._patches), generator=self._order)
-            total = 0.0
-            for step, rows in enumerate(order.split(stage.batch_size)):
-                rate = stage.optimizer.rate(stage.batch_size) * rate_factor(
-                    stage, epoch, step, steps
-                )
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                first, second = self._outputs(rows, cached)
-                loss = cauchy_info_nce(first.float(), second.float())
-                value = float(loss.detach())
-                if not np.isfinite(value):
-                    raise TrainingError(
-                        f"the loss became {value} in stage '{stage.name}', epoch {epoch + 1}: "
-                        "train again with a larger batch or a lower learning rate"
+    def _run_stage(self, control: Control) -> Generator[Event, None, bool]:
+        """Take the steps of the present stage from the present position; False when stopped."""
+        stage = self._stages[self._position.stage]
+        run = yield from self._open_stage(stage)
+        kind = step_cost(stage)
+        self._clock.begin(kind)
+        told = mapped = saved = time.perf_counter()
+        for epoch in range(self._position.epoch, stage.epochs):
+            first = self._position.step
+            if self._order is None:
+                self._order = torch.randperm(len(self._rows), generator=self._order_random)
+                self._loss_sum = 0.0
+            chunks = self._order.split(stage.batch_size)
+            # On the device: reading every loss would make the GPU wait for the host.
+            loss_sum = torch.tensor(self._loss_sum, dtype=torch.float64, device=self._sum_device)
+            losses = run.losses(chunks[first:], stage.dimensions(epoch))
+            for step, loss in enumerate(losses, start=first):
+                count = len(chunks[step])
+                rate = stage.optimizer.rate(stage.batch_size) * self._rate_scale
+                run.step(loss, rate * rate_factor(stage, epoch, step, len(chunks)))
+                value = loss.detach()
+                loss_sum += value.to(loss_sum)
+                last = step + 1 == len(chunks)
+                self._clock.count(count)
+                if not last:
+                    self._position = self._position.model_copy(
+                        update={"epoch": epoch, "step": step + 1}
                     )
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                total += value
-                self._clock.count(cost * len(rows), len(rows))
-                if should_stop():
-                    return
-                if time.perf_counter() - told > EVENT_SECONDS:
-                    told = time.perf_counter()
-                    yield self._progress(stage, number, stages, epoch + 1, value)
+                now = time.perf_counter()
+                due = _Do.TELL * (last or now - told > PROGRESS_SECONDS)
+                due |= _Do.SAVE * (not last and now - saved > self._checkpoint_seconds)
+                due |= _Do.MAP * self._map_is_due(stage, epoch, now - mapped)
+                due |= _Do.PAUSE * control.pausing | _Do.STOP * control.stopping
+                due = _Do(self.world.agree(due))
+                if not due:
+                    continue
+                number = float(value)
+                if not math.isfinite(number) or not math.isfinite(float(loss_sum)):
+                    raise _DivergedError(f"the loss became {number}")
+                if due & _Do.TELL:
+                    told = now
+                    yield self._progress(stage, epoch + 1, step + 1, len(chunks), number)
+                self._loss_sum = float(loss_sum)
+                if due & _Do.MAP:
+                    yield self._moved_map()
+                    mapped = time.perf_counter()
+                if not last and due & (_Do.SAVE | _Do.PAUSE | _Do.STOP):
+                    yield from self._save(run)
+                    saved = time.perf_counter()
+                if due & _Do.PAUSE and not due & _Do.STOP:
+                    yield from self._hold(control)
+                    self._clock.begin(kind)
+                    due |= _Do.STOP * bool(self.world.agree(control.stopping))
+                if due & _Do.STOP and not last:
+                    return False
+            self._order = None
+            self._position = Position(stage=self._position.stage, epoch=epoch + 1)
+            mean = float(loss_sum) / len(chunks)
+            yield EpochEnded(stage=stage.name, epoch=epoch + 1, epochs=stage.epochs, loss=mean)
+            if epoch > stage.warmup_epochs and run.collapsed:
+                raise _DivergedError("the map collapsed: all patches came to lie in one place")
+            now = time.perf_counter()
+            due = _Do.SAVE * (now - saved > self._checkpoint_seconds) | _Do.STOP * control.stopping
+            due = _Do(self.world.agree(due))
+            if epoch + 1 < stage.epochs and due:
+                yield from self._save(run)
+                saved = time.perf_counter()
+                if due & _Do.STOP:
+                    return False
+        if stage.annealing != "none":
+            self.model.head.keep_outputs(stage.output_dim)
+        self._position = Position(stage=self._position.stage + 1)
+        yield from self._save(None)
+        return True
+
+    def _open_stage(self, stage: Stage) -> Generator[Event, None, StageRun]:
+        """Bring network, cache and optimiser to where the stage begins, or goes on."""
+        fresh = self._position.starts_stage
+        outputs = stage.start_dim or stage.output_dim
+        if fresh and outputs != self.model.output_dim:
+            self.model.head.replace_readout(outputs)
+        random = self._views.random
+        if fresh:
+            self._cache_random = random.get_state()
+        run = StageRun(stage, self._views, self._rows, self.world, self._order_random)
+        if stage.cached_views:
+            state = random.get_state()
+            # The backbone is frozen: the same views of it can be made again.
+            random.set_state(self._cache_random)
+            self._clock.begin(EMBED)
             told = time.perf_counter()
-            yield self._progress(stage, number, stages, epoch + 1, value)
-            yield EpochEnded(
-                stage=stage.name, epoch=epoch + 1, epochs=stage.epochs, loss=total / steps
+            for count in run.fill_cache():
+                self._clock.count(count)
+                if time.perf_counter() - told > PROGRESS_SECONDS:
+                    told = time.perf_counter()
+                    yield self._progress(stage, 0, 0, 0, None)
+            if fresh:
+                run.start_from_principal_axes()
+            else:
+                random.set_state(state)
+        if self._optimizer_state:
+            restore_optimizer(run.optimizer, self._optimizer_state)
+            self._optimizer_state = {}
+        return run
+
+    def _hold(self, control: Control) -> Iterator[Event]:
+        yield Paused()
+        while self.world.agree(control.pausing):
+            control.wait(1.0)
+        yield Resumed()
+
+    @property
+    def _has_map(self) -> bool:
+        return self.model.output_dim == self.recipe.map_dimensions
+
+    def _fit_short_readout(self) -> Iterator[Event]:
+        """Make a map of features learnt so far; the checkpoint stays where training stopped."""
+        stage = Stage(
+            name="map",
+            epochs=20,
+            output_dim=self.recipe.map_dimensions,
+            trains="head",
+            optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
+            batch_size=1024,
+            cached_views=2,
+            neighbors=15,
+        )
+        self._stages = (stage,)
+        self._position, self._order, self._optimizer_state = Position(), None, {}
+        self._save_checkpoint = None
+        self._clock = Clock(len(self._rows), len(self._data), self._stages)
+        yield from self._run_stage(Control())
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    def _snapshot(self, run: StageRun | None) -> Checkpoint:
+        tensors = {f"model.{k}": on_host(v) for k, v in self.model.state_dict().items()}
+        if run is not None:
+            moments = optimizer_tensors(run.optimizer)
+            tensors |= {f"optimizer.{k}": on_host(v) for k, v in moments.items()}
+        tensors["random.views"] = self._views.random.get_state()
+        tensors["random.cache"] = self._cache_random
+        tensors["random.order"] = self._order_random.get_state()
+        tensors["random.weights"] = torch.get_rng_state()
+        if self._order is not None:
+            tensors["order"] = self._order.clone()
+        state = TrainingState(
+            recipe=self.recipe,
+            patches=len(self._data),
+            channels=self._data.channels,
+            position=self._position,
+            output_dim=self.model.output_dim,
+            loss=self._loss_sum,
+            rate_scale=self._rate_scale,
+            bfloat16=self._views.precision.name == "bfloat16",
+            threads=torch.get_num_threads(),
+            seconds=self.seconds,
+        )
+        return Checkpoint(state, tensors)
+
+    def _save(self, run: StageRun | None) -> Iterator[Event]:
+        self._good = self._snapshot(run)
+        if self._save_checkpoint is not None and self.world.rank == 0:
+            self._save_checkpoint(self._good)
+            yield Saved()
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        state = checkpoint.state
+        if state.channels != self._data.channels:
+            raise TrainingError("the checkpoint is of patches with other channels than this run")
+        if state.output_dim != self.model.output_dim:
+            self.model.head.replace_readout(state.output_dim)
+        try:
+            self.model.load_state_dict(checkpoint.part("model"))
+            random = checkpoint.part("random")
+            self._views.random.set_state(random["views"])
+            self._order_random.set_state(random["order"])
+            torch.set_rng_state(random["weights"])
+            self._cache_random = random["cache"]
+        except (RuntimeError, KeyError, TypeError) as error:
+            reason = str(error).split("\n")[0]
+            raise TrainingError(f"the checkpoint does not fit this training ({reason})") from error
+        self._order = checkpoint.tensors.get("order")
+        self._optimizer_state = checkpoint.part("optimizer")
+        self._position = state.position
+        self._loss_sum = state.loss
+        self._rate_scale = state.rate_scale
+        self._views.precision = self._views.precision.with_bfloat16(state.bfloat16)
+        self._seconds_before = state.seconds
+        self._started = time.perf_counter()
+
+    def _roll_back(self, reason: str) -> RolledBack:
+        if self._rate_scale < 1:
+            stage = self._stages[self._position.stage]
+            raise TrainingError(
+                f"{reason} in stage '{stage.name}', epoch {self._position.epoch + 1}, again after "
+                "a rollback with a lower learning rate: check that the patches differ (not blank "
+                "or all alike), or use a larger batch"
             )
+        self._restore(self._good)
+        self._rate_scale = ROLLBACK_SCALE
+        return RolledBack(reason=reason, rate_scale=self._rate_scale)
 
-    def _outputs(self, rows: Tensor, cached: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Z of two views of the patches in ``rows``, through the network or from the cache."""
-        if cached is not None:
-            pair = torch.randperm(len(cached), generator=self._order)[:2].tolist()
-            hidden = cached[pair][:, rows.to(cached.device)]
-            first, second = self.model.readout(hidden).unbind(0)
-            return first, second
-        views = self._two_views(rows.numpy())
-        with self._precision():
-            first, second = self.model(views).chunk(2)
-        return first, second
+    # --- what is told -------------------------------------------------------------------------
 
-    def _two_views(self, rows: np.ndarray) -> Tensor:
-        patches = self._load(rows)
-        # Both views pass as one batch, so that batch normalisation sees them together.
-        return self._augment(torch.cat([patches, patches]))
-
-    def _augment(self, patches: Tensor) -> Tensor:
-        views = augment(patches, self._size, self.recipe.augmentations, self._rgb, self._views)
-        return views.contiguous(memory_format=torch.channels_last)
-
-    @torch.no_grad()
-    def _cache_hidden(self, views: int) -> Iterator[Tensor | None]:
-        """Hidden units of some views of every patch, (views, N, units), at last."""
-        self.model.eval()
-        count, batch = len(self._patches), EMBEDDING_BATCH
-        units = self.recipe.network.hidden
-        cached = torch.empty((views, count, units), device=self.device)
-        for view in range(views):
-            for start in range(0, count, batch):
-                rows = np.arange(start, min(start + batch, count))
-                with self._precision():
-                    h = self.model.backbone(self._augment(self._load(rows)))
-                    hidden = self.model.hidden(h)
-                cached[view, start : start + len(rows)] = hidden.float()
-                self._clock.count(EMBED * len(rows), len(rows) / 2)
-                yield None
-        self.model.train()
-        yield cached
-
-    # --- data ---------------------------------------------------------------------------------
-
-    def _load(self, rows: np.ndarray) -> Tensor:
-        """Patches of some rows on the device, with their margin, normalised to 0..1."""
-        values = np.ascontiguousarray(self._patches[rows], dtype=np.float32)
-        patches = torch.from_numpy(values).to(self.device)
-        return ((patches - self._low) / self._width).clamp_(0, 1)
-
-    def _choose_precision(self) -> None:
-        if self.recipe.precision == "auto" and self.device.type in ("cpu", "cuda"):
-            count = min(64, len(self._patches))
-            example = self._augment(self._load(np.arange(count)))
-            self.model.train()
-            self._precision = fastest_precision(self.model, example)
-            self._views.manual_seed(self.recipe.seed)
+    @property
+    def seconds(self) -> float:
+        """Time spent on this training, in this process and before it."""
+        return self._seconds_before + time.perf_counter() - self._started
 
     def _progress(
-        self, stage: Stage, number: int, stages: int, epoch: int, loss: float
+        self, stage: Stage, epoch: int, step: int, steps: int, loss: float | None
     ) -> Progress:
         return Progress(
             stage=stage.name,
-            stage_number=number,
-            stages=stages,
+            stage_number=min(self._position.stage, len(self._stages) - 1) + 1,
+            stages=len(self._stages),
             epoch=epoch,
             epochs=stage.epochs,
-            loss=None if np.isnan(loss) else loss,
+            step=step,
+            steps=steps,
+            loss=loss,
             images_per_second=self._clock.images_per_second,
             fraction=self._clock.fraction,
             seconds_left=self._clock.seconds_left,
         )
 
+    def _skip_what_was_done(self) -> None:
+        count = len(self._rows)
+        for number, stage in enumerate(self._stages[: self._position.stage + 1]):
+            done = stage.epochs if number < self._position.stage else self._position.epoch
+            self._clock.skip(step_cost(stage), count * done)
+            if stage.cached_views and number < self._position.stage:
+                self._clock.skip(EMBED, self._clock.cached(stage, count))
 
-class _Clock:
-    """Measures the pace of the work and what is left of it, in passes of one view."""
-
-    def __init__(self, patches: int, stages: Sequence[Stage]) -> None:
-        self._patches = patches
-        self._stages = {stage.name: self._cost(stage) for stage in stages}
-        self._total = sum(self._stages.values()) + patches * EMBED
-        self._done = 0.0
-        self._recent: list[tuple[float, float, float]] = []
-        self._images = 0.0
-
-    def _cost(self, stage: Stage) -> float:
-        cache = stage.cached_views * EMBED if stage.epochs else 0.0
-        return self._patches * (stage.epochs * _step_cost(stage) + cache)
-
-    def enter(self, stage: Stage) -> None:
-        self._recent = [(time.perf_counter(), self._done, self._images)]
-
-    def count(self, cost: float, images: float) -> None:
-        self._done += cost
-        self._images += images
-        self._recent.append((time.perf_counter(), self._done, self._images))
-        # The last 200 steps: the first ones are slow, and a busy machine changes its pace.
-        self._recent = self._recent[-200:]
-
-    def _pace(self, column: int) -> float:
-        start, end = self._recent[0], self._recent[-1]
-        seconds = end[0] - start[0]
-        return (end[column] - start[column]) / seconds if seconds > 0 else 0.0
+    def _map_is_due(self, stage: Stage, epoch: int, waited: float) -> bool:
+        if waited < MAP_SECONDS or stage.dimensions(epoch) != self.recipe.map_dimensions:
+            return False
+        cost = self._clock.seconds(EMBED, len(self._map_rows))
+        return cost is not None and cost < MAP_SHARE * waited
 
     @property
-    def images_per_second(self) -> float:
-        return self._pace(2)
+    def _map_rows(self) -> Tensor:
+        stride = -(-len(self._data) // MAP_POINTS)
+        return torch.arange(0, len(self._data), stride)
 
-    @property
-    def fraction(self) -> float:
-        return min(1.0, self._done / self._total)
-
-    @property
-    def seconds_left(self) -> float | None:
-        pace = self._pace(1)
-        return max(0.0, self._total - self._done) / pace if pace else None
-
-
-def _step_cost(stage: Stage) -> float:
-    if stage.cached_views:
-        return CACHED_STEP
-    return READOUT_STEP if stage.trains == "readout" else FULL_STEP
-
-
-def _make_optimizer(model: nn.Module, stage: Stage) -> torch.optim.Optimizer:
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    settings = stage.optimizer
-    if settings.method == "sgd":
-        return torch.optim.SGD(
-            weights, lr=0.0, momentum=settings.momentum, weight_decay=settings.weight_decay
+    def _moved_map(self) -> MapMoved:
+        rows = self._map_rows
+        self.model.eval()
+        with torch.no_grad():
+            values = [z for z, _ in self._views.outputs(rows, self.world, precise=False)]
+        self.model.train()
+        return MapMoved(
+            dimensions=self.recipe.map_dimensions,
+            rows=rows.numpy(),
+            values=torch.cat(values).cpu().numpy().astype(np.float32).ravel(),
         )
-    return torch.optim.AdamW(weights, lr=0.0, weight_decay=settings.weight_decay)
+
+    def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
+        """Apply the network to every patch, in eval mode and without augmentation.
+
+        Yields progress, and at last the coordinates (N, 2 or 3) and the features H (N, D),
+        float32.
+        """
+        self.model.eval()
+        count = len(self._data)
+        coordinates, features = [], []
+        done = 0
+        with memory_errors_explained(EMBEDDING_BATCH), torch.inference_mode():
+            for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
+                coordinates.append(z.cpu().numpy())
+                features.append(h.cpu().numpy())
+                done += len(z)
+                yield Embedding(fraction=done / count)
+        arrays = np.concatenate(coordinates), np.concatenate(features)
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise TrainingError("the map is not finite: train again with a lower learning rate")
+        yield arrays
+
+    # --- device -------------------------------------------------------------------------------
+
+    @property
+    def _sum_device(self) -> torch.device:
+        # Apple's GPUs have no float64.
+        return torch.device("cpu") if self.device.type == "mps" else self.device

@@ -15,10 +15,9 @@ from napari_tsimcne.recipe import Recipe
 def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
     """Write all weights and the recipe that made them to a new file."""
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
-    channels = model.backbone.conv1.in_channels  # type: ignore[union-attr]
     metadata = {
         "recipe": recipe.model_dump_json(),
-        "channels": str(channels),
+        "channels": str(model.channels),
         "output_dim": str(model.output_dim),
     }
     save_file(tensors, path, metadata=metadata)

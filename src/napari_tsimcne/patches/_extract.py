@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,41 @@ def extract_patches(
     written = pd.concat(kept, ignore_index=True)
     written["patch"] = np.arange(len(written))
     return written, skipped
+
+
+def iterate_patches(
+    images: Sequence[ImageSource],
+    table: pd.DataFrame,
+    margin: int,
+    at_once: int,
+    on_skipped: Callable[[Skipped], None] = lambda skipped: None,
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Yield the patches of a table, some ``at_once`` and more, never of two images together.
+
+    Where an image cannot be read, ``on_skipped`` is told and what is left of it is left out.
+
+    Yields
+    ------
+    rows : pandas.DataFrame
+        Rows of the table.
+    crops : numpy.ndarray
+        (n, C, S + 2 margin, S + 2 margin) in the original dtype.
+    """
+    by_name = {image.name: image for image in images}
+    for name, rows in table.groupby("image", sort=False):
+        bands: list[pd.DataFrame] = []
+        crops: list[np.ndarray] = []
+        try:
+            for _, band in rows.groupby(["t", "z", "y"], sort=False):
+                crops.append(_cut_band(by_name[name], band, margin))
+                bands.append(band)
+                if sum(map(len, crops)) >= at_once:
+                    yield pd.concat(bands), np.concatenate(crops)
+                    bands, crops = [], []
+        except _UnreadableError as error:
+            on_skipped(Skipped(name, str(error)))
+        if crops:
+            yield pd.concat(bands), np.concatenate(crops)
 
 
 class _UnreadableError(InputError):

@@ -25,23 +25,28 @@ class ChannelRange(BaseModel):
 
 
 def channel_ranges(
-    store: np.ndarray, names: Sequence[str], normalization: Normalization, seed: int = 0
+    store: np.ndarray,
+    names: Sequence[str],
+    normalization: Normalization,
+    seed: int = 0,
+    rows: np.ndarray | None = None,
 ) -> list[ChannelRange]:
-    """Find the range of each channel of a patch store (N, C, S, S).
+    """Find the range of each channel of a patch store (N, C, S, S), of all its rows or some.
 
     Raises
     ------
     InputError
-        Where every channel has one value only, so that there is nothing to learn.
+        Where every channel of the whole store has one value only: there is nothing to learn.
     """
-    count = min(SAMPLE, len(store))
-    chosen = np.sort(np.random.default_rng(seed).choice(len(store), count, replace=False))
+    pool = np.arange(len(store)) if rows is None else rows
+    count = min(SAMPLE, len(pool))
+    chosen = np.sort(np.random.default_rng(seed).choice(pool, count, replace=False))
     ranges, constant = [], 0
     for channel, name in enumerate(names):
         values = store[chosen, channel]
         low, high = float(values.min()), float(values.max())
         constant += low == high
-        if normalization.method == "percentile":
+        if normalization.method != "none":
             p_low, p_high = np.percentile(values, normalization.percentiles)
             # A few bright spots on nothing: the percentiles coincide though the values do not.
             if p_low < p_high:
@@ -50,7 +55,7 @@ def channel_ranges(
             limits = (0, 1) if store.dtype.kind == "b" else _limits(store.dtype)
             low, high = float(limits[0]), float(limits[1])
         ranges.append(ChannelRange(name=name, low=low, high=high if high > low else low + 1))
-    if constant == len(names):
+    if constant == len(names) and rows is None:
         raise InputError(
             f"every pixel of the {count} patches looked at has the same value "
             f"({ranges[0].low:g} in '{names[0]}'): there is nothing to learn from; "

@@ -1,8 +1,17 @@
 """The run folder: one folder on disk holds recipe, images, patches, weights and map."""
 
 from napari_tsimcne.runs._export import export_csv, save_map_figure
+from napari_tsimcne.runs._files import TableWriter, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._process import TrainingProcess
 from napari_tsimcne.runs._run import Run
 
-__all__ = ["ImageRecord", "Run", "TrainingProcess", "export_csv", "save_map_figure"]
+__all__ = [
+    "ImageRecord",
+    "Run",
+    "TableWriter",
+    "TrainingProcess",
+    "export_csv",
+    "save_map_figure",
+    "written_whole",
+]

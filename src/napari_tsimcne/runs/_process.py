@@ -16,8 +16,8 @@ from napari_tsimcne.events import Event, Failed, Finished, parse_event
 class TrainingProcess:
     """A child process that trains a run: iterate its events, stop it, or end it.
 
-    It reads ``stop`` on its standard input and ends when that is closed, so that it never
-    outlives its parent.
+    It reads ``pause``, ``resume`` and ``stop`` on its standard input and ends when that is
+    closed, so that it never outlives its parent. A run that was cut off goes on where it was.
 
     Parameters
     ----------
@@ -27,13 +27,22 @@ class TrainingProcess:
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     threads
         CPU threads; by default all cores but one, which the window needs.
+    checkpoint_seconds
+        Time between checkpoints.
     """
 
-    def __init__(self, folder: Path, device: str = "auto", threads: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "auto",
+        threads: int | None = None,
+        checkpoint_seconds: float = 60.0,
+    ) -> None:
         threads = threads or max(1, (os.cpu_count() or 2) - 1)
         command = [
             sys.executable, "-m", "napari_tsimcne", "train", str(folder),
             "--device", device, "--threads", str(threads), "--events",
+            "--checkpoint-seconds", str(checkpoint_seconds),
         ]  # fmt: skip
         self._child = subprocess.Popen(
             command,
@@ -77,9 +86,20 @@ class TrainingProcess:
 
     def stop(self) -> None:
         """Ask the child to stop and make a map of what it learnt."""
+        self._say("stop")
+
+    def pause(self) -> None:
+        """Ask the child to hold; it answers `Paused`."""
+        self._say("pause")
+
+    def resume(self) -> None:
+        """Ask the child to go on after a pause."""
+        self._say("resume")
+
+    def _say(self, word: str) -> None:
         try:
             assert self._child.stdin is not None
-            self._child.stdin.write("stop\n")
+            self._child.stdin.write(word + "\n")
             self._child.stdin.flush()
         except (OSError, ValueError):
             pass  # it has just ended by itself

@@ -28,8 +28,9 @@ from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 
-FORMAT = 1
-MAP_COLUMNS = ("map_x", "map_y")
+FORMAT = 2
+MAP_COLUMNS = ("map_x", "map_y", "map_z")
+"""Coordinates; a map of two dimensions has no ``map_z``."""
 
 
 class RunInfo(BaseModel):
@@ -43,6 +44,7 @@ class RunInfo(BaseModel):
     state: Literal["cut", "trained", "stopped"] = "cut"
     rgb: bool
     channels: tuple[ChannelRange, ...]
+    image_channels: dict[str, tuple[ChannelRange, ...]] = {}
     images: tuple[ImageRecord, ...]
     skipped: tuple[Skipped, ...] = ()
 
@@ -50,15 +52,16 @@ class RunInfo(BaseModel):
 class Run:
     """One folder that holds it all; made by `Run.create`, opened again by `Run.open`.
 
-    ========================  ======================================================
-    ``run.json``              format, state, channels and images with fingerprints
-    ``recipe.json``           the recipe
-    ``patches.parquet``       the patch table
-    ``patches.npy``           the patch store, (N, C, S, S) in the original dtype
-    ``weights.safetensors``   the network, after training
-    ``embedding.parquet``     the map: ``patch, map_x, map_y``
-    ``features.npy``          the features H, (N, D) float32
-    ========================  ======================================================
+    ==========================  ======================================================
+    ``run.json``                format, state, channels and images with fingerprints
+    ``recipe.json``             the recipe
+    ``patches.parquet``         the patch table
+    ``patches.npy``             the patch store, (N, C, S, S) in the original dtype
+    ``checkpoint.safetensors``  the state of a training that is not complete
+    ``weights.safetensors``     the network, after training
+    ``embedding.parquet``       the map: ``patch, map_x, map_y`` and ``map_z`` in three dimensions
+    ``features.npy``            the features H, (N, D) float32
+    ==========================  ======================================================
     """
 
     def __init__(self, folder: Path, info: RunInfo, recipe: Recipe, table: pd.DataFrame) -> None:
@@ -122,10 +125,14 @@ class Run:
             channels = channel_ranges(
                 open_store(store), images[0].channel_names, recipe.normalization, recipe.seed
             )
+            by_image = {}
+            if recipe.normalization.method == "image":
+                by_image = _ranges_by_image(open_store(store), table, recipe, images[0])
             info = RunInfo(
                 created=datetime.now(UTC),
                 rgb=images[0].rgb,
                 channels=tuple(channels),
+                image_channels=by_image,
                 images=tuple(ImageRecord.of(image) for image in kept),
                 skipped=(*skipped, *unreadable),
             )
@@ -161,6 +168,11 @@ class Run:
             raise InputError(
                 f"{folder} was made by a newer version ({info.software}): update napari-tsimcne"
             )
+        if info.format < FORMAT:
+            raise InputError(
+                f"{folder} was made by an earlier version ({info.software}), which this one cannot "
+                "read: make the run again from its images"
+            )
         recipe = read_or_explain(
             folder / "recipe.json", lambda p: Recipe.model_validate_json(p.read_bytes())
         )
@@ -181,13 +193,37 @@ class Run:
         return open_store(self.folder / "patches.npy")
 
     @property
+    def checkpoint_path(self) -> Path:
+        """Where a training that is not complete keeps its state."""
+        return self.folder / "checkpoint.safetensors"
+
+    @property
+    def weights_path(self) -> Path:
+        """Where the trained network is."""
+        return self.folder / "weights.safetensors"
+
+    def value_ranges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Values taken as 0 and as 1, (G, C) each, and the row there of each patch, (N,).
+
+        One row for all patches, which need no number then, or one an image.
+        """
+        if not self.info.image_channels:
+            return (*_low_high([self.info.channels]), None)
+        names = list(self.info.image_channels)
+        group = self.table["image"].map({name: i for i, name in enumerate(names)})
+        return (
+            *_low_high([self.info.image_channels[name] for name in names]),
+            group.to_numpy(np.int64),
+        )
+
+    @property
     def has_map(self) -> bool:
         """Whether a map was learnt."""
         return self.info.state != "cut"
 
     @property
     def coordinates(self) -> np.ndarray:
-        """The map, (N, 2) float32.
+        """The map, (N, 2 or 3) float32.
 
         Raises
         ------
@@ -196,9 +232,10 @@ class Run:
         """
         path = self._file_of_map("embedding.parquet")
         table = read_or_explain(path, pd.read_parquet)
-        if not set(MAP_COLUMNS) <= set(table) or len(table) != len(self.table):
+        columns = list(MAP_COLUMNS[: self.recipe.map_dimensions])
+        if not set(columns) <= set(table) or len(table) != len(self.table):
             raise InputError(f"the file {path} is damaged: it does not hold the map of this run")
-        coordinates = table[list(MAP_COLUMNS)].to_numpy(np.float32)
+        coordinates = table[columns].to_numpy(np.float32)
         if not np.isfinite(coordinates).all():
             raise InputError(f"the file {path} is damaged: coordinates are not finite")
         return coordinates
@@ -231,8 +268,7 @@ class Run:
         """Patch table with the map's coordinates where there is a map; all rows or some."""
         table = self.table
         if self.has_map:
-            x, y = self.coordinates.T
-            table = table.assign(**dict(zip(MAP_COLUMNS, (x, y), strict=True)))
+            table = table.assign(**dict(zip(MAP_COLUMNS, self.coordinates.T, strict=False)))
         return table if mask is None else table[mask]
 
     # --- what training adds -------------------------------------------------------------------
@@ -246,16 +282,38 @@ class Run:
         write_weights: Callable[[Path], None],
     ) -> None:
         """Write map, features and weights, each file whole; then note the new state."""
-        with written_whole(self.folder / "weights.safetensors") as draft:
+        with written_whole(self.weights_path) as draft:
             write_weights(draft)
         with written_whole(self.folder / "features.npy") as draft, draft.open("wb") as file:
             np.save(file, np.asarray(features, np.float32))
-        x, y = np.asarray(coordinates, np.float32).T
-        embedding = pd.DataFrame({"patch": self.table["patch"], "map_x": x, "map_y": y})
+        axes = np.asarray(coordinates, np.float32).T
+        embedding = pd.DataFrame(
+            {"patch": self.table["patch"], **dict(zip(MAP_COLUMNS, axes, strict=False))}
+        )
         write_table(self.folder / "embedding.parquet", embedding)
         state: Literal["trained", "stopped"] = "stopped" if stopped else "trained"
         self.info = self.info.model_copy(update={"state": state})
         write_text(self.folder / "run.json", self.info.model_dump_json(indent=2))
+        if not stopped:
+            self.checkpoint_path.unlink(missing_ok=True)
+
+
+def _low_high(ranges: Sequence[Sequence[ChannelRange]]) -> tuple[np.ndarray, np.ndarray]:
+    low = np.array([[channel.low for channel in row] for row in ranges], np.float32)
+    high = np.array([[channel.high for channel in row] for row in ranges], np.float32)
+    return low, high
+
+
+def _ranges_by_image(
+    store: np.ndarray, table: pd.DataFrame, recipe: Recipe, like: ImageSource
+) -> dict[str, tuple[ChannelRange, ...]]:
+    names = like.channel_names
+    return {
+        str(image): tuple(
+            channel_ranges(store, names, recipe.normalization, recipe.seed, rows.to_numpy())
+        )
+        for image, rows in table.groupby("image", sort=False).groups.items()
+    }
 
 
 def _refuse_used(folder: Path) -> None:

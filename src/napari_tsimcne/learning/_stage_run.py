@@ -1,0 +1,154 @@
+"""One stage at work: weights that move, their optimiser, and the loss of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from napari_tsimcne.learning._augment import Share
+from napari_tsimcne.learning._cache import FeatureCache
+from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
+from napari_tsimcne.learning._network import TSimCNE
+from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
+from napari_tsimcne.learning._world import World
+from napari_tsimcne.recipe import Stage
+
+COLLAPSED_SPREAD = 1e-3
+"""Outputs within so little of each other (standard deviation, kernel widths) are one place."""
+MAP_SPREAD = 10.0
+"""Standard deviation of the principal axis from which a cached stage starts, in kernel widths."""
+
+
+class StageRun:
+    """The loss of a stage, batch by batch.
+
+    Parameters
+    ----------
+    stage
+        What is trained, and how.
+    views
+        Makes the views.
+    rows
+        Patches that are trained on; batches number them from 0.
+    world
+        Shares the work.
+    order
+        Source of randomness for pairs drawn from a cache.
+    """
+
+    def __init__(
+        self, stage: Stage, views: Views, rows: Tensor, world: World, order: Generator
+    ) -> None:
+        self.stage = stage
+        self.cache: FeatureCache | None = None
+        self._views = views
+        self._rows = rows
+        self._world = world
+        self._order = order
+        self._outputs: Tensor | None = None
+        views.model.train_part(stage.trains)
+        views.model.train()
+        whole = not stage.cached_views
+        self._module = world.wrap(views.model if whole else views.model.head)
+        self.optimizer = make_optimizer(views.model, stage)
+
+    @torch.no_grad()
+    def fill_cache(self) -> Iterator[int]:
+        """Compute the features of all views; yields how many after each batch."""
+        model, count = self._views.model, len(self._rows)
+        model.eval()
+        cache = FeatureCache(self.stage.cached_views, count, model.head.features, self._rows_device)
+        for view in range(-1, len(cache.views)):
+            target = cache.clean if view < 0 else cache.views[view]
+            chunks = torch.arange(count).split(EMBEDDING_BATCH)
+            shares = [chunk[self._world.share(len(chunk))] for chunk in chunks]
+            loaded = self._views.data.batches([self._rows[share] for share in shares])
+            for chunk, share, patches in zip(chunks, shares, loaded, strict=True):
+                part = Share(share - chunk[0], len(chunk))
+                made = (
+                    self._views.unchanged(patches)
+                    if view < 0
+                    else self._views.augmented(patches, part)
+                )
+                with self._views.precision():
+                    features = model.features(made).float()
+                target[chunk] = self._world.gather(features, len(chunk)).to(target.dtype)
+                yield len(chunk)
+        if self.stage.neighbors:
+            cache.find_neighbors(self.stage.neighbors)
+        self.cache = cache
+        model.train()
+
+    @property
+    def _rows_device(self) -> torch.device:
+        return self._views.random.device
+
+    def start_from_principal_axes(self) -> None:
+        """Begin with the principal axes of the cached features."""
+        assert self.cache is not None
+        sample = self.cache.clean[:: -(-len(self.cache.clean) // 20_000)].float()
+        self._views.model.head.start_from_principal_axes(sample, MAP_SPREAD)
+
+    def losses(self, chunks: Sequence[Tensor], dimensions: int) -> Iterator[Tensor]:
+        """Yield the loss of each chunk of rows, ready to go backward."""
+        if self.cache is not None:
+            for chunk in chunks:
+                first, second = self.cache.pairs(chunk, self._order)
+                own = self._world.share(len(chunk))
+                outputs = self._module(torch.cat([first[own], second[own]]))
+                yield self._loss(outputs, len(chunk), dimensions)
+            return
+        shares = [chunk[self._world.share(len(chunk))] for chunk in chunks]
+        loaded = self._views.data.batches([self._rows[share] for share in shares])
+        for chunk, patches in zip(chunks, loaded, strict=True):
+            count = len(chunk)
+            mine = torch.arange(count)[self._world.share(count)]
+            # Both views pass as one batch, so that batch normalisation sees them together.
+            share = Share(torch.cat([mine, mine + count]), 2 * count)
+            views = self._views.augmented(torch.cat([patches, patches]), share)
+            with self._views.precision():
+                outputs = self._module(views)
+            yield self._loss(outputs, count, dimensions)
+
+    def _loss(self, outputs: Tensor, count: int, dimensions: int) -> Tensor:
+        first, second = (
+            self._world.gather(z, count) for z in outputs.float()[:, :dimensions].chunk(2)
+        )
+        self._outputs = first.detach()
+        if self.stage.loss == "cosine":
+            return cosine_info_nce(first, second, self.stage.temperature)
+        return cauchy_info_nce(first, second)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the outputs of the last step lie all in one place."""
+        outputs = self._outputs
+        if outputs is None or len(outputs) < 2:
+            return False
+        if self.stage.loss == "cosine":
+            outputs = F.normalize(outputs, dim=1)
+        return float(outputs.std(dim=0).max()) < COLLAPSED_SPREAD
+
+    def step(self, loss: Tensor, rate: float) -> None:
+        """Move the weights down the slope of a loss."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+
+def make_optimizer(model: TSimCNE, stage: Stage) -> torch.optim.Optimizer:
+    """Return the optimiser of the weights that a stage trains, its rate still 0."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    settings = stage.optimizer
+    fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
+    if settings.method == "sgd":
+        return torch.optim.SGD(
+            weights, lr=0.0, momentum=settings.momentum, weight_decay=settings.weight_decay,
+            fused=fused,
+        )  # fmt: skip
+    return torch.optim.AdamW(weights, lr=0.0, weight_decay=settings.weight_decay, fused=fused)

@@ -1,0 +1,24 @@
+"""The recipe: all that decides the result of a run, as frozen models that are stored with it.
+
+A range is a pair ``(low, high)`` from which a value is drawn uniformly for each view; a
+probability lies in 0..1. ``Recipe.paper`` is the published method (Böhm, Berens, Kobak,
+*Unsupervised visualization of image datasets using contrastive learning*, ICLR 2023);
+``Recipe.quick`` makes a useful map in minutes on a CPU; `PRESETS` has them all.
+"""
+
+from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
+from napari_tsimcne.recipe._models import Grid, Network, Normalization, Optimizer, Recipe, Stage
+from napari_tsimcne.recipe._presets import PRESETS, PresetName
+
+__all__ = [
+    "PRESETS",
+    "VIEWS",
+    "Augmentations",
+    "Grid",
+    "Network",
+    "Normalization",
+    "Optimizer",
+    "PresetName",
+    "Recipe",
+    "Stage",
+]

@@ -1,0 +1,211 @@
+"""Patches, normalisation, network, stages, and the recipe that holds them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from napari_tsimcne.recipe._augmentations import Augmentations
+from napari_tsimcne.recipe._settings import Range, Settings
+
+
+class Grid(Settings):
+    """Square patches on a regular grid over every image; the incomplete edge is left out.
+
+    ``size`` and ``stride`` in pixels; ``stride`` equals ``size`` (tiles side by side) unless given.
+    """
+
+    kind: Literal["grid"] = "grid"
+    size: int = Field(default=32, ge=8, le=1024)
+    stride: int = Field(default=0, ge=0, description="0: same as size")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stride_is_size(cls, values: dict) -> dict:
+        if isinstance(values, dict) and not values.get("stride"):
+            size = values.get("size", cls.model_fields["size"].default)
+            return {**values, "stride": size}
+        return values
+
+
+class Normalization(Settings):
+    """How original values become 0..1; never per patch, since brightness can be the phenotype.
+
+    ``percentile``: per channel, between two percentiles of the whole collection. ``image``: per
+    channel and image, between two percentiles of that image. ``none``: integers are divided by
+    their type's range (8 bits: by 255), floats are taken by their smallest and largest value.
+    """
+
+    method: Literal["percentile", "image", "none"] = "percentile"
+    percentiles: Range = (0.1, 99.9)
+
+
+class Network(Settings):
+    """Backbone and head.
+
+    ``backbone`` with a ``stem`` for ``small`` images (3x3 convolution of stride 1, no max-pool) or
+    that of ``torchvision`` (7x7 of stride 2 and max-pool). ``groups`` of blocks, each but the first
+    halving the image and doubling the channels; with three, small patches keep more of their
+    detail. ``width``: channels of the first group. 4 groups of width 64 are the published network,
+    narrower ones are for CPUs. ``hidden``: units between the head's two layers.
+
+    ``pretrained``: empty for a random start, ``imagenet`` for torchvision's weights, or the path
+    of a file with such weights. ``frozen_backbone``: the backbone keeps its
+    pretrained weights in every stage.
+    """
+
+    backbone: Literal["resnet18", "resnet34", "resnet50"] = "resnet18"
+    stem: Literal["small", "torchvision"] = "small"
+    groups: int = Field(default=4, ge=2, le=4)
+    width: int = Field(default=64, ge=8, le=256)
+    hidden: int = Field(default=1024, ge=8)
+    pretrained: str = ""
+    frozen_backbone: bool = False
+
+    @model_validator(mode="after")
+    def _pretrained_fits(self) -> Self:
+        if self.pretrained and self.width != 64:
+            raise ValueError("pretrained weights are of width 64")
+        if self.frozen_backbone and not self.pretrained:
+            raise ValueError("a frozen backbone needs pretrained weights: it would stay random")
+        return self
+
+    @property
+    def features(self) -> int:
+        """Dimensions of H."""
+        return self.width * 2 ** (self.groups - 1) * (4 if self.backbone == "resnet50" else 1)
+
+
+class Optimizer(Settings):
+    """``learning_rate`` is per 256 images of a batch for ``sgd``, and as it is for ``adamw``."""
+
+    method: Literal["sgd", "adamw"] = "sgd"
+    learning_rate: float = Field(gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+
+    def rate(self, batch_size: int) -> float:
+        """Learning rate at the top of the schedule."""
+        scale = batch_size / 256 if self.method == "sgd" else 1.0
+        return self.learning_rate * scale
+
+
+class Stage(Settings):
+    """One stretch of training with an optimiser of its own.
+
+    ``trains``: ``all`` weights, the ``head`` (both its layers) or the ``readout`` alone (its last
+    layer). Where ``output_dim`` differs from the stage before, the last layer is drawn anew, from
+    N(0, 1). ``loss``: the Cauchy kernel, or ``cosine`` similarity at a ``temperature``.
+
+    ``cached_views``: head or readout learn from the features of that many views of each patch,
+    computed once, and start from their principal axes; 0 runs the whole network at every step, as
+    published. ``neighbors``: the second view of a pair is one of a random patch among so many
+    nearest neighbours in H (cosine), as in neighbour embeddings; 0: of the patch itself.
+
+    ``annealing``: of ``start_dim`` outputs only the first d enter the loss; d falls to
+    ``output_dim`` as half a ``cosine``, or is ``held`` for two thirds of the stage, then falls
+    during an eighth.
+
+    ``schedule``: the learning rate rises linearly over ``warmup_epochs`` and falls as a cosine,
+    per ``epoch`` as published (the first epoch of a warm-up then has rate 0) or per ``step``.
+    """
+
+    name: str
+    epochs: int = Field(ge=0)
+    output_dim: int = Field(ge=1)
+    trains: Literal["all", "head", "readout"] = "all"
+    loss: Literal["cauchy", "cosine"] = "cauchy"
+    temperature: float = Field(default=0.5, gt=0)
+    annealing: Literal["none", "cosine", "held"] = "none"
+    start_dim: int = Field(default=0, ge=0)
+    cached_views: int = Field(default=0, ge=0)
+    neighbors: int = Field(default=0, ge=0)
+    optimizer: Optimizer
+    warmup_epochs: float = Field(default=0, ge=0)
+    schedule: Literal["epoch", "step"] = "step"
+    batch_size: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.cached_views and self.trains == "all":
+            raise ValueError("cached_views is for a stage that trains the head or the readout")
+        if self.cached_views == 1:
+            raise ValueError("cached_views must be 0, or at least 2: two views make a pair")
+        if self.neighbors and not self.cached_views:
+            raise ValueError("neighbors needs cached_views: they are found in cached features")
+        if (self.annealing != "none") != (self.start_dim > self.output_dim):
+            raise ValueError("annealing goes from start_dim down to a smaller output_dim")
+        return self
+
+    def dimensions(self, epoch: int) -> int:
+        """Return how many outputs enter the loss in an epoch (from 0)."""
+        if self.annealing == "none":
+            return self.output_dim
+        share = epoch / self.epochs
+        if self.annealing == "held":
+            share = min(1.0, max(0.0, (share - 2 / 3) * 8))
+        fall = (self.start_dim + 1 - self.output_dim) * 0.5 * (1 + np.cos(np.pi * share))
+        return min(self.start_dim, int(self.output_dim + fall))
+
+
+class Recipe(Settings):
+    """All that decides the result of a run.
+
+    ``held_out``: share of the patches that is not trained on. They are on the map like all
+    others, and tell how far new images lie from what was learnt.
+    """
+
+    preset: str = "custom"
+    patches: Grid = Grid()
+    margin: int = Field(default=0, ge=0, description="pixels stored around each patch")
+    normalization: Normalization = Normalization()
+    augmentations: Augmentations = Augmentations()
+    network: Network = Network()
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    held_out: float = Field(default=0.0, ge=0, le=0.5)
+    precision: Literal["float32", "auto"] = "auto"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @model_validator(mode="after")
+    def _ends_in_a_map(self) -> Self:
+        if not self.running_stages:
+            raise ValueError("at least one stage needs an epoch")
+        if self.running_stages[-1].output_dim not in (2, 3):
+            raise ValueError("the last stage with epochs must have 2 or 3 outputs: the map")
+        return self
+
+    @property
+    def running_stages(self) -> tuple[Stage, ...]:
+        """The stages that have epochs."""
+        return tuple(stage for stage in self.stages if stage.epochs)
+
+    @property
+    def map_dimensions(self) -> int:
+        """Dimensions of the map, 2 or 3."""
+        return self.running_stages[-1].output_dim
+
+    @property
+    def batch_size(self) -> int:
+        """Images a batch of the first stage."""
+        return self.stages[0].batch_size
+
+    def held_out_rows(self, count: int) -> np.ndarray:
+        """Rows of a patch table that are not trained on, ascending."""
+        held = int(self.held_out * count)
+        return np.sort(np.random.default_rng(self.seed).choice(count, held, replace=False))
+
+    @classmethod
+    def quick(cls, patches: Grid | None = None, **options: Any) -> Recipe:
+        """Return the preset ``quick``: minutes on a CPU. Options as of `PRESETS`."""
+        from napari_tsimcne.recipe._presets import PRESETS
+
+        return PRESETS["quick"](patches, **options)
+
+    @classmethod
+    def paper(cls, patches: Grid | None = None, **options: Any) -> Recipe:
+        """Return the preset ``paper``: as published. Options as of `PRESETS`."""
+        from napari_tsimcne.recipe._presets import PRESETS
+
+        return PRESETS["paper"](patches, **options)

@@ -1,0 +1,131 @@
+"""Trainings that are killed, shared between processes, or applied to new images."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import make_tiny_run
+
+from napari_tsimcne import Run
+from napari_tsimcne.events import Failed, Finished, Paused, Prepared, Progress, Resumed, Saved
+from napari_tsimcne.images import open_images
+from napari_tsimcne.runs import TrainingProcess
+from napari_tsimcne.samples import write_sample
+from napari_tsimcne.training import embed, train
+
+
+def set_stages(run, epochs):
+    """Give a run other epochs, and float32."""
+    stages = tuple(
+        stage.model_copy(update={"epochs": e})
+        for stage, e in zip(run.recipe.stages, epochs, strict=True)
+    )
+    recipe = run.recipe.model_copy(update={"stages": stages, "precision": "float32"})
+    (run.folder / "recipe.json").write_text(recipe.model_dump_json())
+    return Run.open(run.folder)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+@pytest.mark.parametrize("saves", [1, 4, 9])
+def test_killed_and_resumed_the_map_is_bit_identical(tmp_path, saves):
+    whole = set_stages(make_tiny_run(tmp_path / "whole"), (3, 4))
+    train(whole, device="cpu", threads=1)
+    cut = set_stages(make_tiny_run(tmp_path / "cut"), (3, 4))
+    child = TrainingProcess(cut.folder, "cpu", threads=1, checkpoint_seconds=0)
+    events = child.events()
+    for _ in range(saves):
+        while not isinstance(next(events), Saved):
+            pass
+    os.kill(child.pid, signal.SIGKILL)
+    assert isinstance([*events][-1], Failed | Finished | Saved | Progress)
+    child.kill()
+    assert cut.checkpoint_path.is_file()
+    again = TrainingProcess(cut.folder, "cpu", threads=1)
+    events = [*again.events()]
+    assert isinstance(events[0], Prepared) and events[0].resumed
+    assert isinstance(events[-1], Finished) and not events[-1].stopped
+    assert events[-1].peak_host_bytes > 50e6
+    assert np.array_equal(Run.open(cut.folder).coordinates, whole.coordinates)
+    assert np.array_equal(Run.open(cut.folder).features, whole.features)
+    assert not cut.checkpoint_path.exists()
+
+
+def test_pause_resume_and_stop_by_message(tmp_path):
+    run = set_stages(make_tiny_run(tmp_path / "run"), (500, 5))
+    child = TrainingProcess(run.folder, "cpu", threads=1)
+    seen = []
+    for event in child.events():
+        seen.append(type(event))
+        if seen == [Prepared]:
+            child.pause()
+        elif isinstance(event, Paused):
+            child.resume()
+        elif isinstance(event, Resumed):
+            child.stop()
+    assert Paused in seen and Resumed in seen and seen[-1] is Finished
+    stopped = Run.open(run.folder)
+    assert stopped.info.state == "stopped" and np.isfinite(stopped.coordinates).all()
+    assert stopped.checkpoint_path.is_file()  # so that it can go on
+
+
+def test_two_processes_learn_what_one_learns(tmp_path):
+    one = set_stages(make_tiny_run(tmp_path / "one"), (2, 2))
+    train(one, device="cpu", threads=1)
+    two = set_stages(make_tiny_run(tmp_path / "two"), (2, 2))
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "napari_tsimcne", "train", str(two.folder), "--device", "cpu", "--threads", "1",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    two = Run.open(two.folder)
+    assert np.allclose(two.features, one.features, atol=0.01 * one.features.std())
+    width = one.coordinates.std()
+    assert np.abs(two.coordinates - one.coordinates).max() < 0.05 * width
+
+
+def test_new_images_onto_an_old_map(tmp_path):
+    run = make_tiny_run(tmp_path / "run")
+    train(run, device="cpu")
+    sample = write_sample(tmp_path / "images", fields=2, seed=5)
+    images, _ = open_images(*sample.files)
+    table = pd.concat(embed(run, images, device="cpu"))
+    assert len(table) == sum(len(part) for part in
+                             [pd.concat(embed(run, images, device="cpu", part=(k, 3)))
+                              for k in range(3)])  # fmt: skip
+    assert table["familiarity"].between(0, 1).all()
+    assert (table["unfamiliar"] == (table["familiarity"] < 0.01)).all()
+    assert np.isfinite(table[["map_x", "map_y"]].to_numpy()).all()
+
+
+def test_the_patches_of_a_run_land_where_they_are(tmp_path):
+    from napari_tsimcne import ImageSource
+    from napari_tsimcne.samples import CHANNELS, synthetic_field
+
+    run = make_tiny_run(tmp_path / "run")
+    train(run, device="cpu")
+    field = synthetic_field(cells=9)
+    image = ImageSource.from_array(field.image, "CYX", name="new", channel_names=CHANNELS)
+    table = pd.concat(embed(run, [image], device="cpu"))
+    assert np.allclose(table[["map_x", "map_y"]], run.coordinates, atol=1e-3)
+    assert (table["familiarity"] > 0.5).mean() > 0.3
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_embed_on_the_command_line(tmp_path, suffix):
+    run = make_tiny_run(tmp_path / "run")
+    train(run, device="cpu")
+    sample = write_sample(tmp_path / "images", fields=1, seed=5)
+    out = tmp_path / f"new{suffix}"
+    command = [sys.executable, "-m", "napari_tsimcne", "embed", str(run.folder),
+               *map(str, sample.files), "--out", str(out), "--device", "cpu"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
+    assert {"image", "y", "x", "map_x", "map_y", "familiarity", "unfamiliar"} <= set(table)
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert refused.returncode == 2 and "exists" in refused.stderr
