@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from napari_tsimcne import Run
-from napari_tsimcne.cli import readable_time
+from napari_tsimcne.events import readable_time
 
 
 def command(*arguments, cwd=None, timeout=300):
@@ -34,7 +34,7 @@ def pictures(tmp_path):
     return folder
 
 
-QUICK = ("--patch-size", 16, "--epochs", "2,5,0", "--batch-size", 32, "--device", "cpu")
+QUICK = ("--patch-size", 16, "--epochs", "2,5", "--batch-size", 32, "--device", "cpu")
 
 
 def test_run_and_evaluate(pictures, tmp_path):
@@ -63,8 +63,10 @@ def test_run_and_evaluate(pictures, tmp_path):
     [
         ({"--patch-size": 200}, "larger than every image"),
         ({"--batch-size": 500}, "fewer than one batch of 500"),
-        ({"--epochs": "1,2"}, "three whole numbers"),
-        ({"--epochs": "3,0,0"}, "the last stage with epochs must have 2 outputs"),
+        ({"--epochs": "1,x"}, "must be whole numbers"),
+        ({"--epochs": "1,2,3"}, "quick has 2 stages (features, map), 3 numbers were given"),
+        ({"--epochs": "3,0"}, "the last stage with epochs must have 2 or 3 outputs"),
+        ({"--pretrained": "nowhere.pth"}, "nowhere.pth"),
         ({"SOURCE": "empty"}, "holds no image"),
         ({"SOURCE": "nowhere/*.tif"}, "check the path"),
         ({"--out": "pictures"}, "is not empty"),
@@ -72,7 +74,7 @@ def test_run_and_evaluate(pictures, tmp_path):
 )
 def test_mistakes_are_one_sentence_and_exit_2(pictures, tmp_path, change, says):
     (tmp_path / "empty").mkdir()
-    options = {"--patch-size": 16, "--batch-size": 32, "--epochs": "1,1,0", "--out": "run",
+    options = {"--patch-size": 16, "--batch-size": 32, "--epochs": "1,1", "--out": "run",
                "--device": "cpu", **change}  # fmt: skip
     source = options.pop("SOURCE", "pictures")
     arguments = [item for pair in options.items() for item in pair]

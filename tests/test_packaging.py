@@ -82,7 +82,7 @@ def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
     assert len(blocks) == 1
     write_sample(tmp_path / "images", fields=1, cells=17)
     monkeypatch.chdir(tmp_path)
-    code = blocks[0].replace("Grid(size=28)", "Grid(size=28), epochs=(1, 1, 0)")
+    code = blocks[0].replace("Grid(size=28)", "Grid(size=28), epochs=(1, 1)")
     assert code != blocks[0]
     names: dict = {}
     exec(code, names)

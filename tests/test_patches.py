@@ -131,7 +131,7 @@ def test_ranges_come_from_percentiles_or_the_type():
     )
     (found,) = channel_ranges(store, ["a"], Normalization(percentiles=(10.0, 90.0)))
     assert (found.low, found.high) == pytest.approx((99.9, 899.1))
-    (found,) = channel_ranges(store, ["a"], Normalization(method="dtype"))
+    (found,) = channel_ranges(store, ["a"], Normalization(method="none"))
     assert (found.low, found.high) == (0, 65535)
 
 

@@ -13,15 +13,16 @@ from conftest import make_tiny_run
 from napari_tsimcne import Run
 from napari_tsimcne.events import Failed, Finished, Paused, Prepared, Progress, Resumed, Saved
 from napari_tsimcne.images import open_images
+from napari_tsimcne.recipe import Optimizer
 from napari_tsimcne.runs import TrainingProcess
 from napari_tsimcne.samples import write_sample
 from napari_tsimcne.training import embed, train
 
 
-def set_stages(run, epochs):
+def set_stages(run, epochs, **changes):
     """Give a run other epochs, and float32."""
     stages = tuple(
-        stage.model_copy(update={"epochs": e})
+        stage.model_copy(update={"epochs": e, **changes})
         for stage, e in zip(run.recipe.stages, epochs, strict=True)
     )
     recipe = run.recipe.model_copy(update={"stages": stages, "precision": "float32"})
@@ -73,9 +74,11 @@ def test_pause_resume_and_stop_by_message(tmp_path):
 
 
 def test_two_processes_learn_what_one_learns(tmp_path):
-    one = set_stages(make_tiny_run(tmp_path / "one"), (2, 2))
+    # SGD: AdamW divides by the size of gradients, and makes much of what rounding left of zeros.
+    optimizer = Optimizer(method="sgd", learning_rate=0.03)
+    one = set_stages(make_tiny_run(tmp_path / "one"), (2, 2), optimizer=optimizer)
     train(one, device="cpu", threads=1)
-    two = set_stages(make_tiny_run(tmp_path / "two"), (2, 2))
+    two = set_stages(make_tiny_run(tmp_path / "two"), (2, 2), optimizer=optimizer)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "napari_tsimcne", "train", str(two.folder), "--device", "cpu", "--threads", "1",
@@ -83,9 +86,10 @@ def test_two_processes_learn_what_one_learns(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     two = Run.open(two.folder)
-    assert np.allclose(two.features, one.features, atol=0.01 * one.features.std())
-    width = one.coordinates.std()
-    assert np.abs(two.coordinates - one.coordinates).max() < 0.05 * width
+    for name in ("features", "coordinates"):
+        expected, found = getattr(one, name), getattr(two, name)
+        # Rounding, and what ten steps made of it.
+        assert np.abs(found - expected).max() < 0.02 * expected.std(), name
 
 
 def test_new_images_onto_an_old_map(tmp_path):

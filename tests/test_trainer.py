@@ -224,9 +224,9 @@ def test_a_map_that_collapses_is_noticed():
 
 
 def test_the_forming_map_is_told(monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.learning._trainer.MAP_SECONDS", 0.0)
-    monkeypatch.setattr("napari_tsimcne.learning._trainer.MAP_SHARE", 1e9)
-    monkeypatch.setattr("napari_tsimcne.learning._trainer.MAP_POINTS", 50)
+    monkeypatch.setattr("napari_tsimcne.learning._report.MAP_SECONDS", 0.0)
+    monkeypatch.setattr("napari_tsimcne.learning._report.MAP_SHARE", 1e9)
+    monkeypatch.setattr("napari_tsimcne.learning._report.MAP_POINTS", 50)
     trainer = small_trainer(small_recipe(epochs=(1, 3)))
     events, coordinates, _ = finish(trainer)
     moved = [e for e in events if isinstance(e, MapMoved)]

@@ -7,37 +7,30 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from napari_tsimcne import __version__
-from napari_tsimcne.control import Control
+from napari_tsimcne._terminal import (
+    FAILURE,
+    USER_ERROR,
+    bar,
+    console,
+    errors,
+    train_for_window,
+    train_in_terminal,
+    warn,
+)
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.events import readable_time
 from napari_tsimcne.recipe import VIEWS, PresetName
 
 if TYPE_CHECKING:
-    from napari_tsimcne.events import Event
     from napari_tsimcne.runs import Run
-
-USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 app = typer.Typer(
     help="Learn and explore a 2D map of cell-image patches with t-SimCNE.",
@@ -45,8 +38,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
 _debug = False
 
 
@@ -143,7 +134,7 @@ def run(
     epochs_given = _parse_epochs(epochs)
     images, skipped = open_images(*sources)
     for file in skipped:
-        _warn(f"left out {file.name}: {file.reason}")
+        warn(f"left out {file.name}: {file.reason}")
     check_alike(images)
     recipe = PRESETS[preset](
         Grid(size=patch_size, stride=stride or patch_size),
@@ -156,16 +147,16 @@ def run(
         network=Network(stem="torchvision", pretrained=pretrained) if pretrained else None,
         seed=seed,
     )
-    with _bar("Cutting patches") as update:
+    with bar("Cutting patches") as update:
         made = Run.create(out, images, recipe, skipped=skipped, progress=update)
     for file in made.info.skipped[len(skipped) :]:
-        _warn(f"left out {file.name}: {file.reason}")
+        warn(f"left out {file.name}: {file.reason}")
     console.print(f"{len(made.table):,} patches of {len(made.info.images)} images", highlight=False)
     if cut_only:
         console.print(f"Train it with: napari-tsimcne train {made.folder}", highlight=False,
                       soft_wrap=True)  # fmt: skip
         return
-    _train_in_terminal(made, device)
+    train_in_terminal(made, device)
     console.print(f"The map is in {made.folder}", highlight=False, soft_wrap=True)
     console.print(
         f"Open it with: napari-tsimcne open {made.folder}", highlight=False, soft_wrap=True
@@ -217,17 +208,17 @@ def demo(
         if made.has_map:
             console.print(f"The demo was run before: showing {folder}", highlight=False)
         else:
-            _train_in_terminal(made, device)
+            train_in_terminal(made, device)
     elif out.exists() and {path.name for path in out.iterdir()} - {"images"}:
         raise InputError(f"the folder {out} is not empty: name another one with --out")
     else:
         sample = write_sample(out / "images", fields=2, seed=seed)
         recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed)
         images, _ = open_images(*sample.files)
-        with _bar("Cutting patches") as update:
+        with bar("Cutting patches") as update:
             made = Run.create(folder, images, recipe, measure=sample.add_truth, progress=update)
         console.print(f"{len(made.table):,} patches of {len(images)} images", highlight=False)
-        _train_in_terminal(made, device)
+        train_in_terminal(made, device)
     scores = _evaluate(made, "phenotype")
     figure, table = out / "map.png", out / "map.csv"
     save_map_figure(made, figure, color_by="phenotype")
@@ -262,9 +253,9 @@ def train(
     if opened.info.state == "trained":
         raise InputError(f"{opened.folder} is trained already: open it, or make a new run")
     if events:
-        _train_for_window(opened, device, threads, checkpoint_seconds)
+        train_for_window(opened, device, threads, checkpoint_seconds)
     else:
-        _train_in_terminal(opened, device, threads, checkpoint_seconds)
+        train_in_terminal(opened, device, threads, checkpoint_seconds)
 
 
 @app.command()
@@ -287,18 +278,18 @@ def embed(
     opened = _open(run)
     images, skipped = open_images(*sources)
     for file in skipped:
-        _warn(f"left out {file.name}: {file.reason}")
+        warn(f"left out {file.name}: {file.reason}")
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
         out = out.with_name(f"{out.stem}-part{rank + 1}of{size}{out.suffix}")
     unfamiliar = 0
-    with _bar("Embedding") as update, TableWriter(out) as table:
+    with bar("Embedding") as update, TableWriter(out) as table:
         for rows in embed_images(
             opened,
             images,
             device=device,
             progress=update,
-            on_skipped=lambda file: _warn(f"left out {file.name}: {file.reason}"),
+            on_skipped=lambda file: warn(f"left out {file.name}: {file.reason}"),
             part=(rank, size),
         ):
             table.append(rows)
@@ -307,101 +298,6 @@ def embed(
         f"{table.written:,} patches are in {out}; {unfamiliar:,} of them are unfamiliar",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-
-
-# --- training, shown ----------------------------------------------------------------------------
-
-
-def _train_in_terminal(
-    run: Run, device: str, threads: int | None = None, checkpoint_seconds: float = 60.0
-) -> None:
-    """Train with a bar; Ctrl-C stops and keeps the map so far, a second one breaks off."""
-    control = Control()
-
-    def interrupt(number: int, frame: object) -> None:
-        if control.stopping:
-            raise KeyboardInterrupt
-        control.stop()
-        _warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
-
-    with _bar("Training") as update:
-        from napari_tsimcne.training import train as train_run
-
-        def show(event: Event) -> None:
-            if event.kind == "prepared":
-                if event.resumed:
-                    console.print("Going on where it was cut off", highlight=False)
-                update(0, 1, f"{event.device}, {event.precision}")
-            elif event.kind == "rolled back":
-                _warn(f"{event.reason}: back to the last checkpoint, with a lower learning rate")
-            elif event.kind == "progress":
-                text = f"{event.stage} {event.epoch}/{event.epochs}"
-                if event.loss is not None:
-                    text += f"  loss {event.loss:.3f}"
-                text += f"  {event.images_per_second:,.0f} images/s"
-                if event.seconds_left is not None:
-                    text += f"  {readable_time(event.seconds_left)} left"
-                update(event.fraction, 1, text)
-            elif event.kind == "embedding":
-                update(0.99 + 0.01 * event.fraction, 1, "drawing the map")
-
-        previous = signal.signal(signal.SIGINT, interrupt)
-        try:
-            train_run(
-                run, device=device, threads=threads, on_event=show, control=control,
-                checkpoint_seconds=checkpoint_seconds,
-            )  # fmt: skip
-        finally:
-            signal.signal(signal.SIGINT, previous)
-    if control.stopping:
-        errors.print(f"Stopped: the map so far is in {run.folder}", highlight=False)
-        raise typer.Exit(INTERRUPTED)
-
-
-def _train_for_window(
-    run: Run, device: str, threads: int | None, checkpoint_seconds: float
-) -> None:
-    """Train and print events; obey standard input, and end when it closes."""
-    from napari_tsimcne.events import Failed
-
-    control = Control()
-    words = {"stop": control.stop, "pause": control.pause, "resume": control.resume}
-
-    def listen() -> None:
-        for line in sys.stdin:
-            words.get(line.strip(), lambda: None)()
-        os._exit(FAILURE)  # whoever started this is gone
-
-    def say(event: Event) -> None:
-        sys.stdout.write(event.model_dump_json() + "\n")
-        sys.stdout.flush()
-
-    threading.Thread(target=listen, daemon=True).start()
-    try:
-        from napari_tsimcne.training import train as train_run
-
-        train_run(
-            run, device=device, threads=threads, on_event=say, control=control,
-            checkpoint_seconds=checkpoint_seconds,
-        )  # fmt: skip
-    except Exception as error:
-        say(Failed(reason=sentence(error), detail=traceback.format_exc()))
-        raise typer.Exit(FAILURE) from None
-
-
-@contextmanager
-def _bar(text: str) -> Iterator[Callable[..., None]]:
-    columns = (
-        TextColumn("{task.fields[title]}"), BarColumn(bar_width=24), TaskProgressColumn(),
-        TimeElapsedColumn(), TextColumn("{task.description}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("", title=text, total=None)
-
-        def update(done: float, total: float, description: str = "") -> None:
-            progress.update(task, completed=done, total=total, description=description)
-
-        yield update
 
 
 # --- small parts --------------------------------------------------------------------------------
@@ -445,10 +341,6 @@ def _show(run: Run) -> None:
             "pip install 'napari-tsimcne[all]'"
         ) from error
     show_run(run)
-
-
-def _warn(text: str) -> None:
-    errors.print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def main() -> None:

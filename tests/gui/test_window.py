@@ -45,7 +45,7 @@ def dock(viewer, tmp_path):
 
 def add_dock(viewer, folder):
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    for spin, epochs in zip(dock.form.epochs, (1, 2, 0), strict=True):
+    for spin, epochs in zip(dock.form.epochs, (1, 2), strict=False):
         spin.setValue(epochs)
     dock.form.batch_size.setValue(32)
     dock.form.device.setCurrentText("cpu")
@@ -332,7 +332,7 @@ def test_a_run_opens_with_its_images(viewer, qtbot, tmp_path):
 
     sample = write_sample(tmp_path / "images", fields=2, cells=6)
     images, _ = open_images(*sample.files)
-    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2, 0), batch_size=32)
+    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32)
     run = Run.create(tmp_path / "run", images, recipe)
     *_, last = TrainingProcess(run.folder, device="cpu").events()
     assert isinstance(last, Finished)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from napari_tsimcne.learning._checkpoint import Position
 from napari_tsimcne.recipe import Stage
 
 # Cost of one image, in passes of one view: forward and backward is about three forward passes.
@@ -17,10 +18,11 @@ class Clock:
     """Pace and time left; ``images_per_second`` counts training images, two views each.
 
     Costs of different kinds of steps are guesses until a kind has been timed: what is left is
-    reckoned by each kind's own measured pace where there is one.
+    reckoned by each kind's own measured pace where there is one. Work ``done`` before this process
+    began is left out.
     """
 
-    def __init__(self, trained: int, patches: int, stages: Sequence[Stage]) -> None:
+    def __init__(self, trained: int, patches: int, stages: Sequence[Stage], done: Position) -> None:
         self._left: dict[float, float] = {}
         for stage in stages:
             cost = step_cost(stage)
@@ -33,6 +35,12 @@ class Clock:
         self._recent: deque[tuple[float, float]] = deque()
         self._kind: float | None = None
         self._count = 0.0
+        for stage in stages[: done.stage]:
+            self._skip(step_cost(stage), trained * stage.epochs)
+            if stage.cached_views:
+                self._skip(EMBED, self.cached(stage, trained))
+        if done.stage < len(stages):
+            self._skip(step_cost(stages[done.stage]), trained * done.epoch)
 
     @staticmethod
     def cached(stage: Stage, trained: int) -> float:
@@ -61,8 +69,7 @@ class Clock:
         if end > start:
             self._pace[self._kind] = (after - before) / (end - start)
 
-    def skip(self, kind: float, images: float) -> None:
-        """Leave out work that was done before this process began."""
+    def _skip(self, kind: float, images: float) -> None:
         self._left[kind] = max(0.0, self._left.get(kind, 0.0) - images)
 
     @property

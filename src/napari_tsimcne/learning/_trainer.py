@@ -17,10 +17,8 @@ from napari_tsimcne.events import (
     Embedding,
     EpochEnded,
     Event,
-    MapMoved,
     Paused,
     Prepared,
-    Progress,
     Resumed,
     RolledBack,
     Saved,
@@ -41,16 +39,14 @@ from napari_tsimcne.learning._device import (
 )
 from napari_tsimcne.learning._network import TSimCNE, count_parameters, start_from_pretrained
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
+from napari_tsimcne.learning._report import Report
 from napari_tsimcne.learning._schedule import rate_factor
 from napari_tsimcne.learning._stage_run import StageRun
 from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
 from napari_tsimcne.learning._world import join_world
-from napari_tsimcne.recipe import Optimizer, Recipe, Stage
+from napari_tsimcne.recipe import Recipe, Stage, map_stage
 
 PROGRESS_SECONDS = 0.5
-MAP_SECONDS, MAP_SHARE = 2.0, 0.05
-"""Coordinates are told at most so often, and never cost more than this share of the time."""
-MAP_POINTS = 50_000
 CHECKPOINT_SECONDS = 60.0
 ROLLBACK_SCALE = 0.3
 """Factor on the learning rate after a rollback."""
@@ -133,6 +129,8 @@ class Trainer:
         self._order: Tensor | None = None
         self._loss_sum = 0.0
         self._rate_scale = 1.0
+        # Apple's GPUs have no float64.
+        self._sum_type = torch.float32 if self.device.type == "mps" else torch.float64
         self._optimizer_state: dict[str, Tensor] = {}
         self._seconds_before = 0.0
         self._started = time.perf_counter()
@@ -140,8 +138,7 @@ class Trainer:
         if checkpoint is not None:
             self._restore(checkpoint)
         self._good = checkpoint or self._snapshot(None)
-        self._clock = Clock(len(self._rows), len(self._data), self._stages)
-        self._skip_what_was_done()
+        self._watch()
 
     # --- training -----------------------------------------------------------------------------
 
@@ -191,7 +188,7 @@ class Trainer:
                 self._loss_sum = 0.0
             chunks = self._order.split(stage.batch_size)
             # On the device: reading every loss would make the GPU wait for the host.
-            loss_sum = torch.tensor(self._loss_sum, dtype=torch.float64, device=self._sum_device)
+            loss_sum = torch.tensor(self._loss_sum, dtype=self._sum_type, device=self.device)
             losses = run.losses(chunks[first:], stage.dimensions(epoch))
             for step, loss in enumerate(losses, start=first):
                 count = len(chunks[step])
@@ -208,7 +205,7 @@ class Trainer:
                 now = time.perf_counter()
                 due = _Do.TELL * (last or now - told > PROGRESS_SECONDS)
                 due |= _Do.SAVE * (not last and now - saved > self._checkpoint_seconds)
-                due |= _Do.MAP * self._map_is_due(stage, epoch, now - mapped)
+                due |= _Do.MAP * self._report.map_is_due(stage, epoch, now - mapped)
                 due |= _Do.PAUSE * control.pausing | _Do.STOP * control.stopping
                 due = _Do(self.world.agree(due))
                 if not due:
@@ -218,10 +215,12 @@ class Trainer:
                     raise _DivergedError(f"the loss became {number}")
                 if due & _Do.TELL:
                     told = now
-                    yield self._progress(stage, epoch + 1, step + 1, len(chunks), number)
+                    yield self._report.progress(
+                        self._position, stage, epoch + 1, step + 1, len(chunks), number
+                    )
                 self._loss_sum = float(loss_sum)
                 if due & _Do.MAP:
-                    yield self._moved_map()
+                    yield self._report.moved_map()
                     mapped = time.perf_counter()
                 if not last and due & (_Do.SAVE | _Do.PAUSE | _Do.STOP):
                     yield from self._save(run)
@@ -272,7 +271,7 @@ class Trainer:
                 self._clock.count(count)
                 if time.perf_counter() - told > PROGRESS_SECONDS:
                     told = time.perf_counter()
-                    yield self._progress(stage, 0, 0, 0, None)
+                    yield self._report.progress(self._position, stage)
             if fresh:
                 run.start_from_principal_axes()
             else:
@@ -294,20 +293,10 @@ class Trainer:
 
     def _fit_short_readout(self) -> Iterator[Event]:
         """Make a map of features learnt so far; the checkpoint stays where training stopped."""
-        stage = Stage(
-            name="map",
-            epochs=20,
-            output_dim=self.recipe.map_dimensions,
-            trains="head",
-            optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
-            batch_size=1024,
-            cached_views=2,
-            neighbors=15,
-        )
-        self._stages = (stage,)
+        self._stages = (map_stage(self.recipe.map_dimensions),)
         self._position, self._order, self._optimizer_state = Position(), None, {}
         self._save_checkpoint = None
-        self._clock = Clock(len(self._rows), len(self._data), self._stages)
+        self._watch()
         yield from self._run_stage(Control())
 
     # --- checkpoints --------------------------------------------------------------------------
@@ -380,60 +369,16 @@ class Trainer:
         self._rate_scale = ROLLBACK_SCALE
         return RolledBack(reason=reason, rate_scale=self._rate_scale)
 
-    # --- what is told -------------------------------------------------------------------------
+    # --- what is told, what is made -----------------------------------------------------------
 
     @property
     def seconds(self) -> float:
         """Time spent on this training, in this process and before it."""
         return self._seconds_before + time.perf_counter() - self._started
 
-    def _progress(
-        self, stage: Stage, epoch: int, step: int, steps: int, loss: float | None
-    ) -> Progress:
-        return Progress(
-            stage=stage.name,
-            stage_number=min(self._position.stage, len(self._stages) - 1) + 1,
-            stages=len(self._stages),
-            epoch=epoch,
-            epochs=stage.epochs,
-            step=step,
-            steps=steps,
-            loss=loss,
-            images_per_second=self._clock.images_per_second,
-            fraction=self._clock.fraction,
-            seconds_left=self._clock.seconds_left,
-        )
-
-    def _skip_what_was_done(self) -> None:
-        count = len(self._rows)
-        for number, stage in enumerate(self._stages[: self._position.stage + 1]):
-            done = stage.epochs if number < self._position.stage else self._position.epoch
-            self._clock.skip(step_cost(stage), count * done)
-            if stage.cached_views and number < self._position.stage:
-                self._clock.skip(EMBED, self._clock.cached(stage, count))
-
-    def _map_is_due(self, stage: Stage, epoch: int, waited: float) -> bool:
-        if waited < MAP_SECONDS or stage.dimensions(epoch) != self.recipe.map_dimensions:
-            return False
-        cost = self._clock.seconds(EMBED, len(self._map_rows))
-        return cost is not None and cost < MAP_SHARE * waited
-
-    @property
-    def _map_rows(self) -> Tensor:
-        stride = -(-len(self._data) // MAP_POINTS)
-        return torch.arange(0, len(self._data), stride)
-
-    def _moved_map(self) -> MapMoved:
-        rows = self._map_rows
-        self.model.eval()
-        with torch.no_grad():
-            values = [z for z, _ in self._views.outputs(rows, self.world, precise=False)]
-        self.model.train()
-        return MapMoved(
-            dimensions=self.recipe.map_dimensions,
-            rows=rows.numpy(),
-            values=torch.cat(values).cpu().numpy().astype(np.float32).ravel(),
-        )
+    def _watch(self) -> None:
+        self._clock = Clock(len(self._rows), len(self._data), self._stages, self._position)
+        self._report = Report(self._stages, self._views, self.world, self._clock)
 
     def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
         """Apply the network to every patch, in eval mode and without augmentation.
@@ -455,10 +400,3 @@ class Trainer:
         if not all(np.isfinite(array).all() for array in arrays):
             raise TrainingError("the map is not finite: train again with a lower learning rate")
         yield arrays
-
-    # --- device -------------------------------------------------------------------------------
-
-    @property
-    def _sum_device(self) -> torch.device:
-        # Apple's GPUs have no float64.
-        return torch.device("cpu") if self.device.type == "mps" else self.device

@@ -8,7 +8,7 @@ probability lies in 0..1. ``Recipe.paper`` is the published method (Böhm, Beren
 
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
 from napari_tsimcne.recipe._models import Grid, Network, Normalization, Optimizer, Recipe, Stage
-from napari_tsimcne.recipe._presets import PRESETS, PresetName
+from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage
 
 __all__ = [
     "PRESETS",
@@ -21,4 +21,5 @@ __all__ = [
     "PresetName",
     "Recipe",
     "Stage",
+    "map_stage",
 ]

@@ -132,14 +132,21 @@ def _annealed(batch: int, dimensions: int) -> tuple[Stage, ...]:
 # --- recipes of minutes -------------------------------------------------------------------------
 
 
+def map_stage(dimensions: int, epochs: int = 40, batch_size: int = 1024) -> Stage:
+    """Return the stage that makes a map of learnt features by its head, from cached views."""
+    return Stage(
+        name="map", epochs=epochs, output_dim=dimensions, trains="head",
+        optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
+        warmup_epochs=2, batch_size=batch_size, cached_views=2, neighbors=15,
+    )  # fmt: skip
+
+
 def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
     return (
         Stage(name="features", epochs=epochs, output_dim=128,
               optimizer=Optimizer(method="adamw", learning_rate=1.5e-3, weight_decay=0.01),
               warmup_epochs=1, batch_size=batch),
-        Stage(name="map", epochs=40, output_dim=dimensions, trains="head",
-              optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
-              warmup_epochs=2, batch_size=max(batch, 1024), cached_views=2, neighbors=15),
+        map_stage(dimensions, batch_size=max(batch, 1024)),
     )  # fmt: skip
 
 

@@ -1,0 +1,129 @@
+"""Training as the terminal shows it, and as the window's child process tells it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from napari_tsimcne.control import Control
+from napari_tsimcne.errors import sentence
+from napari_tsimcne.events import readable_time
+
+if TYPE_CHECKING:
+    from napari_tsimcne.events import Event
+    from napari_tsimcne.runs import Run
+
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def train_in_terminal(
+    run: Run, device: str, threads: int | None = None, checkpoint_seconds: float = 60.0
+) -> None:
+    """Train with a bar; Ctrl-C stops and keeps the map so far, a second one breaks off."""
+    control = Control()
+
+    def interrupt(number: int, frame: object) -> None:
+        if control.stopping:
+            raise KeyboardInterrupt
+        control.stop()
+        warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
+
+    with bar("Training") as update:
+        from napari_tsimcne.training import train as train_run
+
+        def show(event: Event) -> None:
+            if event.kind == "prepared":
+                if event.resumed:
+                    console.print("Going on where it was cut off", highlight=False)
+                update(0, 1, f"{event.device}, {event.precision}")
+            elif event.kind == "rolled back":
+                warn(f"{event.reason}: back to the last checkpoint, with a lower learning rate")
+            elif event.kind == "progress":
+                text = f"{event.stage} {event.epoch}/{event.epochs}"
+                if event.loss is not None:
+                    text += f"  loss {event.loss:.3f}"
+                text += f"  {event.images_per_second:,.0f} images/s"
+                if event.seconds_left is not None:
+                    text += f"  {readable_time(event.seconds_left)} left"
+                update(event.fraction, 1, text)
+            elif event.kind == "embedding":
+                update(0.99 + 0.01 * event.fraction, 1, "drawing the map")
+
+        previous = signal.signal(signal.SIGINT, interrupt)
+        try:
+            train_run(
+                run, device=device, threads=threads, on_event=show, control=control,
+                checkpoint_seconds=checkpoint_seconds,
+            )  # fmt: skip
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    if control.stopping:
+        errors.print(f"Stopped: the map so far is in {run.folder}", highlight=False)
+        raise typer.Exit(INTERRUPTED)
+
+
+def train_for_window(run: Run, device: str, threads: int | None, checkpoint_seconds: float) -> None:
+    """Train and print events; obey standard input, and end when it closes."""
+    from napari_tsimcne.events import Failed
+
+    control = Control()
+    words = {"stop": control.stop, "pause": control.pause, "resume": control.resume}
+
+    def listen() -> None:
+        for line in sys.stdin:
+            words.get(line.strip(), lambda: None)()
+        os._exit(FAILURE)  # whoever started this is gone
+
+    def say(event: Event) -> None:
+        sys.stdout.write(event.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        from napari_tsimcne.training import train as train_run
+
+        train_run(
+            run, device=device, threads=threads, on_event=say, control=control,
+            checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+    except Exception as error:
+        say(Failed(reason=sentence(error), detail=traceback.format_exc()))
+        raise typer.Exit(FAILURE) from None
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Callable[..., None]]:
+    columns = (
+        TextColumn("{task.fields[title]}"), BarColumn(bar_width=24), TaskProgressColumn(),
+        TimeElapsedColumn(), TextColumn("{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        task = progress.add_task("", title=text, total=None)
+
+        def update(done: float, total: float, description: str = "") -> None:
+            progress.update(task, completed=done, total=total, description=description)
+
+        yield update
+
+
+def warn(text: str) -> None:
+    errors.print(f"Warning: {text}", highlight=False, markup=False, soft_wrap=True)

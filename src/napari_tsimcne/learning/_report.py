@@ -1,0 +1,73 @@
+"""What a training tells of itself: its progress, and the map as it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_tsimcne.events import MapMoved, Progress
+from napari_tsimcne.learning._checkpoint import Position
+from napari_tsimcne.learning._clock import EMBED, Clock
+from napari_tsimcne.learning._views import Views
+from napari_tsimcne.learning._world import World
+from napari_tsimcne.recipe import Stage
+
+MAP_SECONDS, MAP_SHARE = 2.0, 0.05
+"""Coordinates are told at most so often, and never cost more than this share of the time."""
+MAP_POINTS = 50_000
+"""Of more patches, an even sample is told."""
+
+
+class Report:
+    """Makes the events of a training from its clock and its network."""
+
+    def __init__(self, stages: Sequence[Stage], views: Views, world: World, clock: Clock) -> None:
+        self._stages = stages
+        self._views = views
+        self._world = world
+        self._clock = clock
+        count = len(views.data)
+        self._rows: Tensor = torch.arange(0, count, -(-count // MAP_POINTS))
+
+    def progress(
+        self,
+        position: Position,
+        stage: Stage,
+        epoch: int = 0,
+        step: int = 0,
+        steps: int = 0,
+        loss: float | None = None,
+    ) -> Progress:
+        """Tell how far the training is; epoch 0 while features are computed."""
+        return Progress(
+            stage=stage.name,
+            stage_number=min(position.stage, len(self._stages) - 1) + 1,
+            stages=len(self._stages),
+            epoch=epoch,
+            epochs=stage.epochs,
+            step=step,
+            steps=steps,
+            loss=loss,
+            images_per_second=self._clock.images_per_second,
+            fraction=self._clock.fraction,
+            seconds_left=self._clock.seconds_left,
+        )
+
+    def map_is_due(self, stage: Stage, epoch: int, waited: float) -> bool:
+        """Whether the map may be told, so many seconds after the last time."""
+        if waited < MAP_SECONDS or stage.dimensions(epoch) != self._stages[-1].output_dim:
+            return False
+        cost = self._clock.seconds(EMBED, len(self._rows))
+        return cost is not None and cost < MAP_SHARE * waited
+
+    def moved_map(self) -> MapMoved:
+        """Embed all patches, or a sample of very many, as the network now is."""
+        self._views.model.eval()
+        with torch.no_grad():
+            found = [z for z, _ in self._views.outputs(self._rows, self._world, precise=False)]
+        self._views.model.train()
+        values = torch.cat(found).cpu().numpy().astype(np.float32)
+        return MapMoved(dimensions=values.shape[1], rows=self._rows.numpy(), values=values.ravel())
