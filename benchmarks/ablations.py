@@ -82,7 +82,7 @@ MAP: dict[str, Change] = {
     "map: 5 neighbours": _set("stages.1.neighbors", 5),
     "map: 30 neighbours": _set("stages.1.neighbors", 30),
     "map: batch 256": _set("stages.1.batch_size", 256),
-    "map: batch 4096": _set("stages.1.batch_size", 4096),
+    "map: batch 2048": _set("stages.1.batch_size", 2048),
     "map: 20 epochs": _set("stages.1.epochs", 20),
     "map: 100 epochs": _set("stages.1.epochs", 100),
     "map: rate 0.0003": _set("stages.1.optimizer.learning_rate", 3e-4),

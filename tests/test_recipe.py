@@ -1,7 +1,7 @@
 import pytest
 
 from napari_tsimcne import Grid, Recipe
-from napari_tsimcne.recipe import PRESETS, Augmentations, Network, Optimizer, Stage
+from napari_tsimcne.recipe import PRESETS, Augmentations, Network, Optimizer, Stage, map_stage
 from napari_tsimcne.recipe._augmentations import Crop, Flips, Intensity, Rotation, Scale
 
 
@@ -83,6 +83,8 @@ def test_the_margin_holds_any_turned_view():
         lambda: Recipe.quick(batch_size=1),
         lambda: Stage(name="a", epochs=1, output_dim=2, optimizer=Optimizer(learning_rate=1),
                       batch_size=8, cached_views=4),
+        lambda: map_stage(2).model_validate({**map_stage(2).model_dump(), "cached_views": 4}),
+        lambda: map_stage(2).model_validate({**map_stage(2).model_dump(), "trains": "readout"}),
     ],
 )  # fmt: skip
 def test_impossible_settings_are_refused(broken):

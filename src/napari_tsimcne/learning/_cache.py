@@ -18,7 +18,8 @@ class FeatureCache:
     Parameters
     ----------
     views
-        Views of each patch wanted; fewer, at least 2, where memory does not hold them.
+        Views of each patch wanted; fewer, at least 2, where memory does not hold them. With 0,
+        pairs are made of neighbours.
     patches
         Number N of patches.
     features
@@ -41,7 +42,8 @@ class FeatureCache:
         dtype = torch.float32
         if (views + 1) * patches * features * 4 > budget:
             dtype = torch.bfloat16
-            views = max(2, min(views, int(budget / (2 * patches * features)) - 1))
+            fits = int(budget / (2 * patches * features)) - 1
+            views = max(2, min(views, fits)) if views else 0
         self.views = torch.empty((views, patches, features), dtype=dtype, device=device)
         self.clean = torch.empty((patches, features), dtype=dtype, device=device)
         self._neighbors: Tensor | None = None
@@ -61,7 +63,7 @@ class FeatureCache:
         self._neighbors = torch.cat(found)
 
     def pairs(self, rows: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Draw features (n, D) of two views of patches, the second of a neighbour if there are.
+        """Draw features (n, D) of pairs: two views of each patch, or the patch and a neighbour.
 
         ``generator`` is on the CPU, so that the draws are the same on every device.
         """
@@ -70,9 +72,7 @@ class FeatureCache:
             first, second = torch.randperm(len(self.views), generator=generator)[:2].tolist()
             rows = rows.to(device)
             return self.views[first, rows].float(), self.views[second, rows].float()
-        shape = (2, len(rows))
-        view = torch.randint(len(self.views), shape, generator=generator).to(device)
         choice = torch.randint(self._neighbors.shape[1], (len(rows),), generator=generator)
         rows = rows.to(device)
         others = self._neighbors[rows, choice.to(device)]
-        return self.views[view[0], rows].float(), self.views[view[1], others].float()
+        return self.clean[rows].float(), self.clean[others].float()

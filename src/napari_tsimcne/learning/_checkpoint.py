@@ -47,6 +47,7 @@ class TrainingState(BaseModel):
     channels: int
     position: Position
     output_dim: int
+    head_layers: int = 0
     loss: float = 0.0
     rate_scale: float = 1.0
     bfloat16: bool = False

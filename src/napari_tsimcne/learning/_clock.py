@@ -27,7 +27,7 @@ class Clock:
         for stage in stages:
             cost = step_cost(stage)
             self._left[cost] = self._left.get(cost, 0.0) + trained * stage.epochs
-            if stage.cached_views:
+            if stage.cached:
                 self._left[EMBED] = self._left.get(EMBED, 0.0) + self.cached(stage, trained)
         self._left[EMBED] = self._left.get(EMBED, 0.0) + patches
         self._total = self._work()
@@ -37,7 +37,7 @@ class Clock:
         self._count = 0.0
         for stage in stages[: done.stage]:
             self._skip(step_cost(stage), trained * stage.epochs)
-            if stage.cached_views:
+            if stage.cached:
                 self._skip(EMBED, self.cached(stage, trained))
         if done.stage < len(stages):
             self._skip(step_cost(stages[done.stage]), trained * done.epoch)
@@ -101,6 +101,6 @@ class Clock:
 
 def step_cost(stage: Stage) -> float:
     """Cost of one image of a stage."""
-    if stage.cached_views:
+    if stage.cached:
         return CACHED_STEP
     return FULL_STEP if stage.trains == "all" else FROZEN_STEP

@@ -33,16 +33,21 @@ class TSimCNE(nn.Module):
         Backbone, stem and widths; its pretrained weights are loaded by `start_from_pretrained`.
     output_dim
         Outputs of the head's last layer: 128 for features, 2 or 3 for a map.
+    head_layers
+        Normalised hidden layers of the head; 0 for the published one.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, channels: int, network: Network, output_dim: int) -> None:
+    def __init__(
+        self, channels: int, network: Network, output_dim: int, head_layers: int = 0
+    ) -> None:
         super().__init__()
         self.channels = channels
+        self._hidden = network.hidden
         self.backbone = _resnet(channels, network)
-        self.head = Head(network.features, network.hidden, output_dim)
+        self.head = Head(network.features, network.hidden, output_dim, head_layers)
         # What pretrained weights expect of their input; without them, values pass as they are.
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
@@ -61,6 +66,11 @@ class TSimCNE(nn.Module):
         """Outputs of the last layer."""
         return self.head.readout.out_features
 
+    def replace_head(self, output_dim: int, layers: int) -> None:
+        """Begin with a new head of some outputs and normalised hidden layers."""
+        like = self.head.readout.weight
+        self.head = Head(self.head.features, self._hidden, output_dim, layers).to(like)
+
     def train_part(self, part: Literal["all", "head", "readout"]) -> None:
         """Free a part of the weights and freeze the rest; a frozen backbone stays frozen."""
         self.backbone.requires_grad_(part == "all" and not self._backbone_is_frozen)
@@ -76,12 +86,20 @@ class TSimCNE(nn.Module):
 
 
 class Head(nn.Module):
-    """Linear, ReLU, Linear: H (N, D) to Z (N, output_dim)."""
+    """H (N, D) to Z (N, output_dim): Linear, ReLU, Linear, as published; or with ``layers``.
 
-    def __init__(self, features: int, hidden: int, output_dim: int) -> None:
+    Those standardise H, and each is Linear, batch normalisation, ReLU.
+    """
+
+    def __init__(self, features: int, hidden: int, output_dim: int, layers: int = 0) -> None:
         super().__init__()
-        self.features = features
-        self.hidden = nn.Sequential(nn.Linear(features, hidden), nn.ReLU())
+        self.features, self.layers = features, layers
+        parts: list[nn.Module] = [nn.Linear(features, hidden), nn.ReLU()]
+        if layers:
+            parts = [nn.BatchNorm1d(features, affine=False)]
+            for inputs in (features, *[hidden] * (layers - 1)):
+                parts += [nn.Linear(inputs, hidden), nn.BatchNorm1d(hidden), nn.ReLU()]
+        self.hidden = nn.Sequential(*parts)
         self.readout = nn.Linear(hidden, output_dim)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class StageRun:
         self._outputs: Tensor | None = None
         views.model.train_part(stage.trains)
         views.model.train()
-        whole = not stage.cached_views
+        whole = not stage.cached
         self._module = world.wrap(views.model if whole else views.model.head)
         self.optimizer = make_optimizer(views.model, stage)
 
@@ -89,6 +89,7 @@ class StageRun:
     def start_from_principal_axes(self) -> None:
         """Begin with the principal axes of the cached features."""
         assert self.cache is not None
+        self._views.model.train()
         sample = self.cache.clean[:: -(-len(self.cache.clean) // 20_000)].float()
         self._views.model.head.start_from_principal_axes(sample, MAP_SPREAD)
 

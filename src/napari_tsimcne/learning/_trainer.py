@@ -171,7 +171,7 @@ class Trainer:
                     yield self._roll_back(str(trouble))
                     continue
                 self.stopped = not complete
-            if self.stopped and not self._has_map:
+            if self.stopped and self.model.output_dim != self.recipe.map_dimensions:
                 yield from self._fit_short_readout()
 
     def _run_stage(self, control: Control) -> Generator[Event, None, bool]:
@@ -254,14 +254,16 @@ class Trainer:
     def _open_stage(self, stage: Stage) -> Generator[Event, None, StageRun]:
         """Bring network, cache and optimiser to where the stage begins, or goes on."""
         fresh = self._position.starts_stage
-        outputs = stage.start_dim or stage.output_dim
-        if fresh and outputs != self.model.output_dim:
-            self.model.head.replace_readout(outputs)
         random = self._views.random
         if fresh:
+            outputs = stage.start_dim or stage.output_dim
+            if stage.head_layers:
+                self._replace_head(outputs, stage.head_layers)
+            elif outputs != self.model.output_dim:
+                self.model.head.replace_readout(outputs)
             self._cache_random = random.get_state()
         run = StageRun(stage, self._views, self._rows, self.world, self._order_random)
-        if stage.cached_views:
+        if stage.cached:
             state = random.get_state()
             # The backbone is frozen: the same views of it can be made again.
             random.set_state(self._cache_random)
@@ -281,15 +283,15 @@ class Trainer:
             self._optimizer_state = {}
         return run
 
+    def _replace_head(self, outputs: int, layers: int) -> None:
+        self.model.replace_head(outputs, layers)
+        self.world.synchronize_statistics(self.model)
+
     def _hold(self, control: Control) -> Iterator[Event]:
         yield Paused()
         while self.world.agree(control.pausing):
             control.wait(1.0)
         yield Resumed()
-
-    @property
-    def _has_map(self) -> bool:
-        return self.model.output_dim == self.recipe.map_dimensions
 
     def _fit_short_readout(self) -> Iterator[Event]:
         """Make a map of features learnt so far; the checkpoint stays where training stopped."""
@@ -318,6 +320,7 @@ class Trainer:
             channels=self._data.channels,
             position=self._position,
             output_dim=self.model.output_dim,
+            head_layers=self.model.head.layers,
             loss=self._loss_sum,
             rate_scale=self._rate_scale,
             bfloat16=self._views.precision.name == "bfloat16",
@@ -336,8 +339,7 @@ class Trainer:
         state = checkpoint.state
         if state.channels != self._data.channels:
             raise TrainingError("the checkpoint is of patches with other channels than this run")
-        if state.output_dim != self.model.output_dim:
-            self.model.head.replace_readout(state.output_dim)
+        self._replace_head(state.output_dim, state.head_layers)
         try:
             self.model.load_state_dict(checkpoint.part("model"))
             random = checkpoint.part("random")
@@ -387,16 +389,12 @@ class Trainer:
         float32.
         """
         self.model.eval()
-        count = len(self._data)
-        coordinates, features = [], []
-        done = 0
+        count, found = len(self._data), []
         with memory_errors_explained(EMBEDDING_BATCH), torch.inference_mode():
             for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
-                coordinates.append(z.cpu().numpy())
-                features.append(h.cpu().numpy())
-                done += len(z)
-                yield Embedding(fraction=done / count)
-        arrays = np.concatenate(coordinates), np.concatenate(features)
+                found.append((z.cpu().numpy(), h.cpu().numpy()))
+                yield Embedding(fraction=min(1.0, len(found) * EMBEDDING_BATCH / count))
+        arrays = tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
         if not all(np.isfinite(array).all() for array in arrays):
             raise TrainingError("the map is not finite: train again with a lower learning rate")
         yield arrays

@@ -19,6 +19,7 @@ def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
         "recipe": recipe.model_dump_json(),
         "channels": str(model.channels),
         "output_dim": str(model.output_dim),
+        "head_layers": str(model.head.layers),
     }
     save_file(tensors, path, metadata=metadata)
 
@@ -35,7 +36,10 @@ def load_weights(path: Path) -> tuple[TSimCNE, Recipe]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         recipe = Recipe.model_validate_json(metadata["recipe"])
-        model = TSimCNE(int(metadata["channels"]), recipe.network, int(metadata["output_dim"]))
+        channels, outputs, layers = (
+            int(metadata[name]) for name in ("channels", "output_dim", "head_layers")
+        )
+        model = TSimCNE(channels, recipe.network, outputs, layers)
         model.load_state_dict(load_file(path))
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path} holds no weights of a t-SimCNE network ({error})") from error

@@ -72,7 +72,7 @@ class _Processes(World):
 
     def synchronize_statistics(self, model: nn.Module) -> None:
         for name, child in model.named_children():
-            if isinstance(child, nn.BatchNorm2d):
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
                 setattr(model, name, _SharedBatchNorm.of(child))
             else:
                 self.synchronize_statistics(child)
@@ -134,24 +134,28 @@ class _SumOverProcesses(Function):
         return total
 
 
-class _SharedBatchNorm(nn.BatchNorm2d):
+class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch normalisation with the statistics of all processes, on any device.
 
     PyTorch's SyncBatchNorm is for GPUs alone.
     """
 
     @classmethod
-    def of(cls, norm: nn.BatchNorm2d) -> _SharedBatchNorm:
-        shared = cls(norm.num_features, eps=norm.eps, momentum=norm.momentum).to(norm.weight)
+    def of(cls, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> _SharedBatchNorm:
+        shared = cls(norm.num_features, norm.eps, norm.momentum, norm.affine)
         shared.load_state_dict(norm.state_dict())
-        return shared
+        return shared.to(cast(Tensor, norm.running_mean).device)
+
+    def _check_input_dim(self, values: Tensor) -> None:
+        """Any number of dimensions will do."""
 
     def forward(self, values: Tensor) -> Tensor:
         if not self.training:
             return super().forward(values)
         values = values.float()
         count = values.new_tensor([values.numel() / values.shape[1]])
-        sums = torch.cat([values.sum((0, 2, 3)), values.square().sum((0, 2, 3)), count])
+        over = tuple(d for d in range(values.dim()) if d != 1)
+        sums = torch.cat([values.sum(over), values.square().sum(over), count])
         sums = cast(Tensor, _SumOverProcesses.apply(sums))
         total = sums[-1].detach()
         mean, square = (sums[:-1] / total).chunk(2)
@@ -161,11 +165,9 @@ class _SharedBatchNorm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
             self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
             self.running_var.lerp_(variance * total / (total - 1), momentum)  # type: ignore[union-attr]
-        return _normalize(values, mean, variance, self.weight, self.bias, self.eps)
-
-
-def _normalize(
-    values: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, eps: float
-) -> Tensor:
-    scale = weight * torch.rsqrt(variance + eps)
-    return values * scale[:, None, None] + (bias - mean * scale)[:, None, None]
+        scale, shift = torch.rsqrt(variance + self.eps), -mean
+        if self.affine:
+            scale = scale * self.weight
+        shift = shift * scale + (self.bias if self.affine else 0)
+        shape = (1, -1, *[1] * (values.dim() - 2))
+        return values * scale.view(shape) + shift.view(shape)

@@ -99,10 +99,14 @@ class Stage(Settings):
     layer). Where ``output_dim`` differs from the stage before, the last layer is drawn anew, from
     N(0, 1). ``loss``: the Cauchy kernel, or ``cosine`` similarity at a ``temperature``.
 
-    ``cached_views``: head or readout learn from the features of that many views of each patch,
-    computed once, and start from their principal axes; 0 runs the whole network at every step, as
-    published. ``neighbors``: the second view of a pair is one of a random patch among so many
-    nearest neighbours in H (cosine), as in neighbour embeddings; 0: of the patch itself.
+    Head or readout may learn from features that are computed once, and start from their
+    principal axes; without, the whole network runs at every step, as published. Either of that
+    many ``cached_views`` of each patch, two of which make a pair; or of the unchanged patches: a
+    pair is a patch and a random one of so many ``neighbors``, the nearest in H (cosine), as in
+    neighbour embeddings.
+
+    ``head_layers``: the head begins anew with so many hidden layers, batch-normalised, behind
+    standardised H; 0 keeps the head.
 
     ``annealing``: of ``start_dim`` outputs only the first d enter the loss; d falls to
     ``output_dim`` as half a ``cosine``, or is ``held`` for two thirds of the stage, then falls
@@ -122,6 +126,7 @@ class Stage(Settings):
     start_dim: int = Field(default=0, ge=0)
     cached_views: int = Field(default=0, ge=0)
     neighbors: int = Field(default=0, ge=0)
+    head_layers: int = Field(default=0, ge=0, le=8)
     optimizer: Optimizer
     warmup_epochs: float = Field(default=0, ge=0)
     schedule: Literal["epoch", "step"] = "step"
@@ -129,15 +134,22 @@ class Stage(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.cached_views and self.trains == "all":
-            raise ValueError("cached_views is for a stage that trains the head or the readout")
+        if self.cached and self.trains == "all":
+            raise ValueError("cached features are for a stage that trains the head or the readout")
         if self.cached_views == 1:
             raise ValueError("cached_views must be 0, or at least 2: two views make a pair")
-        if self.neighbors and not self.cached_views:
-            raise ValueError("neighbors needs cached_views: they are found in cached features")
+        if self.neighbors and self.cached_views:
+            raise ValueError("a pair is of cached_views or of neighbors: set one of them to 0")
+        if self.head_layers and self.trains == "readout":
+            raise ValueError("head_layers needs trains='head' or 'all': a new head must be trained")
         if (self.annealing != "none") != (self.start_dim > self.output_dim):
             raise ValueError("annealing goes from start_dim down to a smaller output_dim")
         return self
+
+    @property
+    def cached(self) -> bool:
+        """Whether features are computed once."""
+        return bool(self.cached_views or self.neighbors)
 
     def dimensions(self, epoch: int) -> int:
         """Return how many outputs enter the loss in an epoch (from 0)."""

@@ -82,7 +82,7 @@ def _build(
         margin=augmentations.margin(patches.size) if margin is None else margin,
         normalization=whole_range if published or rgb else Normalization(),
         augmentations=augmentations,
-        network=network or (Network() if published else Network(groups=3, width=32)),
+        network=network or (Network() if published else Network(groups=3, width=32, hidden=512)),
         stages=stages,
         held_out=held_out if held_out is not None else 0.0 if published else 0.05,
         precision="float32" if published else "auto",
@@ -132,12 +132,12 @@ def _annealed(batch: int, dimensions: int) -> tuple[Stage, ...]:
 # --- recipes of minutes -------------------------------------------------------------------------
 
 
-def map_stage(dimensions: int, epochs: int = 40, batch_size: int = 1024) -> Stage:
-    """Return the stage that makes a map of learnt features by its head, from cached views."""
+def map_stage(dimensions: int, epochs: int = 100) -> Stage:
+    """Return the stage that makes a map of learnt features: a new head keeps their neighbours."""
     return Stage(
         name="map", epochs=epochs, output_dim=dimensions, trains="head",
         optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
-        warmup_epochs=2, batch_size=batch_size, cached_views=2, neighbors=15,
+        warmup_epochs=2, batch_size=256, neighbors=15, head_layers=2,
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
         Stage(name="features", epochs=epochs, output_dim=128,
               optimizer=Optimizer(method="adamw", learning_rate=1.5e-3, weight_decay=0.01),
               warmup_epochs=1, batch_size=batch),
-        map_stage(dimensions, batch_size=max(batch, 1024)),
+        map_stage(dimensions),
     )  # fmt: skip
 
 
