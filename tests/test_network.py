@@ -12,6 +12,7 @@ from napari_tsimcne.learning import (
     rate_factor,
     save_weights,
 )
+from napari_tsimcne.learning._muon import Muon, orthogonalized
 from napari_tsimcne.learning._network import start_from_pretrained
 from napari_tsimcne.recipe import Network, Optimizer, Stage
 
@@ -160,3 +161,23 @@ def test_weights_come_back_and_damaged_files_are_refused(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(damaged)
     with pytest.raises(TrainingError, match="no weights"):
         load_weights(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(16, 9 * 8), (32, 12), (8, 8)])
+def test_orthogonalized_keeps_the_axes_and_evens_their_lengths(shape):
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    before, _, axes = torch.linalg.svd(matrix, full_matrices=False)
+    made = orthogonalized(matrix)
+    assert torch.linalg.svdvals(made).min() > 0.5 and torch.linalg.svdvals(made).max() < 1.3
+    # In the basis of the matrix's own axes nothing but the lengths changed.
+    inside = before.T @ made @ axes.T
+    assert torch.allclose(inside, inside.diagonal().diag(), atol=1e-4)
+
+
+def test_muon_steps_have_the_length_asked_for():
+    weight = torch.nn.Parameter(torch.zeros(64, 16))
+    optimizer = Muon([weight], lr=0.1)
+    (weight * torch.randn(64, 16, generator=torch.Generator().manual_seed(0))).sum().backward()
+    optimizer.step()
+    lengths = torch.linalg.svdvals(weight.detach()) / (0.1 * 2)
+    assert lengths.min() > 0.5 and lengths.max() < 1.3

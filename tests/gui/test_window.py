@@ -326,18 +326,23 @@ def test_removed_layers_are_let_go(dock, viewer, qtbot):
     assert dock.link.layers == {}
 
 
-def test_a_run_opens_with_its_images(viewer, qtbot, tmp_path):
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
     from napari_tsimcne import Grid, Recipe, open_images
     from napari_tsimcne.samples import write_sample
 
     sample = write_sample(tmp_path / "images", fields=2, cells=6)
     images, _ = open_images(*sample.files)
-    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32)
+    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32, map_dimensions=dimensions)
     run = Run.create(tmp_path / "run", images, recipe)
     *_, last = TrainingProcess(run.folder, device="cpu").events()
     assert isinstance(last, Finished)
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_info", notices.append)
     dock.open_run(run.folder)
+    assert any("three dimensions" in text for text in notices) == (dimensions == 3)
+    assert dock.map_view.points.shape == (72, 2)
     assert [layer.name for layer in viewer.layers] == [
         f"field-{i}.ome.tif {c}" for i in (1, 2) for c in ("DNA", "marker")
     ]

@@ -257,7 +257,10 @@ class TsimcneDock(QWidget):
 
     def _show_map(self) -> None:
         assert self.run is not None and self.selection is not None
-        self.map_view = MapView(self.run.coordinates, self.selection, self.viewer.theme)
+        coordinates = self.run.coordinates
+        if coordinates.shape[1] == 3:
+            show_info("This map has three dimensions: the first two are shown.")
+        self.map_view = MapView(coordinates, self.selection, self.viewer.theme)
         self.map_view.built.connect(self._share_room)
         self.map_view.closed.connect(self._on_map_closed)
         self.viewer.window.add_dock_widget(

@@ -32,7 +32,7 @@ FADED = 0.5
 
 
 class MapView(QWidget):
-    """Shows coordinates (N, 2) and edits a `Selection`.
+    """Shows coordinates (N, 2 or 3), the first two of three, and edits a `Selection`.
 
     With the lasso (the default tool) a drag encloses points and a click takes the nearest;
     Shift adds, Alt subtracts, Escape selects nothing. Scrolling zooms with either tool.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.optim import Optimizer
 
 from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.recipe import Recipe
@@ -95,30 +97,33 @@ class Checkpoint:
         return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return the optimiser's state as tensors named ``<weight number>.<key>``."""
-    state = optimizer.state_dict()["state"]
+def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """Return the optimisers' states as tensors named ``<optimiser>.<weight number>.<key>``."""
     return {
-        f"{number}.{key}": value
-        for number, values in state.items()
+        f"{which}.{number}.{key}": value
+        for which, optimizer in enumerate(optimizers)
+        for number, values in optimizer.state_dict()["state"].items()
         for key, value in values.items()
         if isinstance(value, Tensor)
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        number, key = name.split(".")
-        weight = weights[int(number)]
-        if value.shape == weight.shape:
-            # Fused optimisers walk through memory: moments must lie there as their weight does.
-            value = torch.empty_like(weight, dtype=value.dtype).copy_(value)
-        state.setdefault(int(number), {})[key] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for which, optimizer in enumerate(optimizers):
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            owner, number, key = name.split(".")
+            if int(owner) != which:
+                continue
+            weight = weights[int(number)]
+            if value.shape == weight.shape:
+                # Fused optimisers walk through memory: moments must lie there as their weight does.
+                value = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+            state.setdefault(int(number), {})[key] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def on_host(tensor: Tensor) -> Tensor:

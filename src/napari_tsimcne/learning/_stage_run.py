@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from napari_tsimcne.learning._augment import Share
 from napari_tsimcne.learning._cache import FeatureCache
 from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
+from napari_tsimcne.learning._muon import Muon
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
 from napari_tsimcne.learning._world import World
@@ -53,7 +54,7 @@ class StageRun:
         views.model.train()
         whole = not stage.cached
         self._module = world.wrap(views.model if whole else views.model.head)
-        self.optimizer = make_optimizer(views.model, stage)
+        self.optimizers = make_optimizers(views.model, stage)
 
     @torch.no_grad()
     def fill_cache(self) -> Iterator[int]:
@@ -133,23 +134,37 @@ class StageRun:
             outputs = F.normalize(outputs, dim=1)
         return float(outputs.std(dim=0).max()) < COLLAPSED_SPREAD
 
-    def step(self, loss: Tensor, rate: float) -> None:
-        """Move the weights down the slope of a loss."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad(set_to_none=True)
+    def step(self, loss: Tensor, factor: float) -> None:
+        """Move the weights down the slope of a loss, at a share of their learning rates."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["full_lr"] * factor
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
 
 
-def make_optimizer(model: TSimCNE, stage: Stage) -> torch.optim.Optimizer:
-    """Return the optimiser of the weights that a stage trains, its rate still 0."""
+def make_optimizers(model: TSimCNE, stage: Stage) -> list[torch.optim.Optimizer]:
+    """Return the optimisers of the weights that a stage trains, each at its full learning rate."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     settings = stage.optimizer
+    made: list[torch.optim.Optimizer] = []
+    if settings.method == "muon":
+        filters = [w for w in model.backbone.parameters() if w.requires_grad and w.dim() == 4]
+        if filters:
+            made.append(Muon(filters, settings.muon_rate, weight_decay=settings.weight_decay))
+        taken = {id(weight) for weight in filters}
+        weights = [weight for weight in weights if id(weight) not in taken]
     fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
+    rate, decay = settings.rate(stage.batch_size), settings.weight_decay
     if settings.method == "sgd":
-        return torch.optim.SGD(
-            weights, lr=0.0, momentum=settings.momentum, weight_decay=settings.weight_decay,
-            fused=fused,
-        )  # fmt: skip
-    return torch.optim.AdamW(weights, lr=0.0, weight_decay=settings.weight_decay, fused=fused)
+        made.append(torch.optim.SGD(
+            weights, lr=rate, momentum=settings.momentum, weight_decay=decay, fused=fused
+        ))  # fmt: skip
+    else:
+        made.append(torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=fused))
+    for optimizer in made:
+        for group in optimizer.param_groups:
+            group["full_lr"] = group["lr"]
+    return made

@@ -29,7 +29,7 @@ from napari_tsimcne.learning._checkpoint import (
     TrainingState,
     on_host,
     optimizer_tensors,
-    restore_optimizer,
+    restore_optimizers,
 )
 from napari_tsimcne.learning._clock import EMBED, Clock, step_cost
 from napari_tsimcne.learning._device import (
@@ -192,8 +192,7 @@ class Trainer:
             losses = run.losses(chunks[first:], stage.dimensions(epoch))
             for step, loss in enumerate(losses, start=first):
                 count = len(chunks[step])
-                rate = stage.optimizer.rate(stage.batch_size) * self._rate_scale
-                run.step(loss, rate * rate_factor(stage, epoch, step, len(chunks)))
+                run.step(loss, self._rate_scale * rate_factor(stage, epoch, step, len(chunks)))
                 value = loss.detach()
                 loss_sum += value.to(loss_sum)
                 last = step + 1 == len(chunks)
@@ -279,7 +278,7 @@ class Trainer:
             else:
                 random.set_state(state)
         if self._optimizer_state:
-            restore_optimizer(run.optimizer, self._optimizer_state)
+            restore_optimizers(run.optimizers, self._optimizer_state)
             self._optimizer_state = {}
         return run
 
@@ -306,7 +305,7 @@ class Trainer:
     def _snapshot(self, run: StageRun | None) -> Checkpoint:
         tensors = {f"model.{k}": on_host(v) for k, v in self.model.state_dict().items()}
         if run is not None:
-            moments = optimizer_tensors(run.optimizer)
+            moments = optimizer_tensors(run.optimizers)
             tensors |= {f"optimizer.{k}": on_host(v) for k, v in moments.items()}
         tensors["random.views"] = self._views.random.get_state()
         tensors["random.cache"] = self._cache_random
@@ -394,7 +393,7 @@ class Trainer:
             for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
                 found.append((z.cpu().numpy(), h.cpu().numpy()))
                 yield Embedding(fraction=min(1.0, len(found) * EMBEDDING_BATCH / count))
-        arrays = tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
-        if not all(np.isfinite(array).all() for array in arrays):
+        coordinates, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        if not (np.isfinite(coordinates).all() and np.isfinite(features).all()):
             raise TrainingError("the map is not finite: train again with a lower learning rate")
-        yield arrays
+        yield coordinates, features

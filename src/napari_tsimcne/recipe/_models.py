@@ -79,10 +79,14 @@ class Network(Settings):
 
 
 class Optimizer(Settings):
-    """``learning_rate`` is per 256 images of a batch for ``sgd``, and as it is for ``adamw``."""
+    """``learning_rate`` is per 256 images of a batch for ``sgd``, and as it is for the others.
 
-    method: Literal["sgd", "adamw"] = "sgd"
+    ``muon``: the filters of convolutions learn by Muon at ``muon_rate``, all else by AdamW.
+    """
+
+    method: Literal["sgd", "adamw", "muon"] = "sgd"
     learning_rate: float = Field(gt=0)
+    muon_rate: float = Field(default=0.015, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=5e-4, ge=0)
 

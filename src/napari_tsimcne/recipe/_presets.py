@@ -144,7 +144,7 @@ def map_stage(dimensions: int, epochs: int = 100) -> Stage:
 def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
     return (
         Stage(name="features", epochs=epochs, output_dim=128,
-              optimizer=Optimizer(method="adamw", learning_rate=1.5e-3, weight_decay=0.01),
+              optimizer=Optimizer(method="muon", learning_rate=1.5e-3, weight_decay=0.01),
               warmup_epochs=1, batch_size=batch),
         map_stage(dimensions),
     )  # fmt: skip

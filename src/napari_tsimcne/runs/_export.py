@@ -32,9 +32,10 @@ def export_csv(run: Run, path: Path, mask: np.ndarray | None = None) -> int:
 def save_map_figure(run: Run, path: Path, color_by: str | None = None) -> None:
     """Draw the map as a PNG of 1600 x 1200 px, coloured by a column of the patch table.
 
-    One unit of the map is one width of the Cauchy kernel; the scale bar says how many it spans.
+    One unit of the map is one width of the Cauchy kernel; the scale bar says how many it spans. Of
+    three dimensions, the first two are drawn.
     """
-    x, y = run.coordinates.T
+    x, y = run.coordinates.T[:2]
     figure = Figure(figsize=(8, 6), dpi=200, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
