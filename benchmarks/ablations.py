@@ -37,56 +37,58 @@ def _all(*changes: Change) -> Change:
     return change
 
 
+_ADAMW = {"method": "adamw", "learning_rate": 1.5e-3, "weight_decay": 0.01}
+
 FEATURES: dict[str, Change] = {
     "quick": lambda recipe: None,
-    "rate-0.0004": _set("stages.0.optimizer.learning_rate", 4e-4),
-    "rate-0.0007": _set("stages.0.optimizer.learning_rate", 7e-4),
-    "rate-0.003": _set("stages.0.optimizer.learning_rate", 3e-3),
-    "decay-0.1": _set("stages.0.optimizer.weight_decay", 0.1),
+    "adamw": _set("stages.0.optimizer", _ADAMW),
     "sgd": _set("stages.0.optimizer", {"method": "sgd", "learning_rate": 0.03}),
     "cosine": _set("stages.0.loss", "cosine"),
     "batch-128": _set("stages.0.batch_size", 128),
     "batch-512": _set("stages.0.batch_size", 512),
     "width-16": _set("network.width", 16),
-    "width-24": _set("network.width", 24),
     "width-48": _set("network.width", 48),
     "groups-4": _set("network.groups", 4),
-    "groups-4-width-16": _all(_set("network.groups", 4), _set("network.width", 16)),
-    "groups-2-width-64": _all(_set("network.groups", 2), _set("network.width", 64)),
     "published-views": _all(
         _set("augmentations.crop", {"area": (0.2, 1), "aspect": (3 / 4, 4 / 3)}),
-        _set("augmentations.color_jitter.brightness", 0.4),
-        _set("augmentations.color_jitter.contrast", 0.4),
-        _set("augmentations.color_jitter.saturation", 0.4),
-        _set("augmentations.color_jitter.hue", 0.1),
-        _set("augmentations.grayscale.on", True),
-        _set("augmentations.grayscale.probability", 0.2),
+        _set("augmentations.rotation.on", False),
+        _set("augmentations.flips.vertical", 0.0),
+        _set("augmentations.color_jitter",
+             {"brightness": 0.4, "contrast": 0.4, "saturation": 0.4, "hue": 0.1}),
+        _set("augmentations.grayscale", {"probability": 0.2}),
     ),
     "crop-0.4": _set("augmentations.crop.area", (0.4, 1)),
-    "crop-0.5": _set("augmentations.crop.area", (0.5, 1)),
-    "crop-0.8": _set("augmentations.crop.area", (0.8, 1)),
     "no-rotation": _set("augmentations.rotation.on", False),
-    "no-jitter": _set("augmentations.color_jitter.on", False),
-    "output-32": _set("stages.0.output_dim", 32),
-    "no-warm-up": _set("stages.0.warmup_epochs", 0),
-}
+    "no-jitter": _all(
+        _set("augmentations.color_jitter.on", False), _set("augmentations.intensity.on", False)
+    ),
+}  # fmt: skip
 """Changes that need a training of their own."""
 
+_READOUT = _all(
+    _set("stages.1.trains", "readout"), _set("stages.1.head_layers", 0),
+    _set("stages.1.neighbors", 0), _set("stages.1.cached_views", 8),
+)  # fmt: skip
+
 MAP: dict[str, Change] = {
-    "map: of the patch itself": _set("stages.1.neighbors", 0),
-    "map: linear readout": _set("stages.1.trains", "readout"),
-    "map: linear readout, of the patch itself": _all(
-        _set("stages.1.trains", "readout"), _set("stages.1.neighbors", 0)
+    "map: H as it is": _set("stages.1.whitening", 0.0),
+    "map: wholly whitened": _set("stages.1.whitening", 1.0),
+    "map: one orientation": _set("orientations", 1),
+    "map: H as it is, one orientation": _all(
+        _set("stages.1.whitening", 0.0), _set("orientations", 1)
     ),
-    "map: 8 views": _set("stages.1.cached_views", 8),
+    "map: readout of 8 cached views": _all(
+        _READOUT, _set("stages.1.whitening", 0.0), _set("orientations", 1)
+    ),
+    "map: readout of 8 cached views, whitened, 8 orientations": _READOUT,
+    "map: head of 8 cached views": _all(
+        _set("stages.1.neighbors", 0), _set("stages.1.cached_views", 8)
+    ),
     "map: 5 neighbours": _set("stages.1.neighbors", 5),
-    "map: 30 neighbours": _set("stages.1.neighbors", 30),
-    "map: batch 256": _set("stages.1.batch_size", 256),
-    "map: batch 2048": _set("stages.1.batch_size", 2048),
-    "map: 20 epochs": _set("stages.1.epochs", 20),
-    "map: 100 epochs": _set("stages.1.epochs", 100),
-    "map: rate 0.0003": _set("stages.1.optimizer.learning_rate", 3e-4),
-    "map: rate 0.003": _set("stages.1.optimizer.learning_rate", 3e-3),
+    "map: 1 hidden layer": _set("stages.1.head_layers", 1),
+    "map: batch 1024": _set("stages.1.batch_size", 1024),
+    "map: rate 0.001": _set("stages.1.optimizer.learning_rate", 1e-3),
+    "map: 30 epochs": _set("stages.1.epochs", 30),
 }
 """Changes of the map's stage alone."""
 

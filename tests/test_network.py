@@ -13,8 +13,8 @@ from napari_tsimcne.learning import (
     save_weights,
 )
 from napari_tsimcne.learning._muon import Muon, orthogonalized
-from napari_tsimcne.learning._network import start_from_pretrained
-from napari_tsimcne.recipe import Network, Optimizer, Stage
+from napari_tsimcne.learning._network import Whitening, start_from_pretrained
+from napari_tsimcne.recipe import VIEWS, Network, Optimizer, Stage
 
 
 def test_the_network_is_the_published_one():
@@ -145,6 +145,45 @@ def test_annealing_falls_as_published():
     assert dims[500] == int(2 + 0.5 * 127)
     held = stage.model_copy(update={"annealing": "held"})
     assert held.dimensions(660) == 128 and held.dimensions(800) == 2
+
+
+# --- what H is ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("orientations", "alike"), [(1, 1), (2, 2), (4, 4), (8, 8)])
+def test_features_are_the_same_for_every_orientation(orientations, alike):
+    torch.manual_seed(0)
+    model = TSimCNE(2, Network(groups=3, width=8, hidden=16), 2).eval()
+    patch = torch.rand(1, 2, 16, 16)
+    turned = [v.rot90(k, (2, 3)) for v in (patch, patch.flip(3)) for k in range(4)]
+    with torch.no_grad():
+        h = torch.cat([model.oriented_features(view, orientations) for view in turned])
+    same = (h - h[0]).abs().amax(dim=1) < 1e-5 * h.abs().max()
+    assert int(same.sum()) == alike
+
+
+def test_orientations_follow_from_the_views():
+    assert VIEWS["fluorescence"].orientations == VIEWS["histology"].orientations == 8
+    assert VIEWS["natural"].orientations == 2
+    assert Recipe.quick().orientations == 8
+    assert Recipe.paper().orientations == 1
+
+
+@pytest.mark.parametrize("power", [0.0, 0.75, 1.0])
+def test_whitening_evens_the_variances_of_all_that_varies(power):
+    random = torch.Generator().manual_seed(0)
+    features = torch.randn(20_000, 32, generator=random) * torch.logspace(0, -1, 32) + 3
+    features[:, -1] = 3  # a unit that never fires
+    whitening = Whitening(32)
+    assert torch.equal(whitening(features), features)
+    whitening.fit(features, power)
+    white = whitening(features)
+    before, after = (torch.linalg.eigvalsh(torch.cov(v.T)) for v in (features, white))
+    assert white.mean(dim=0).abs().max() < 1e-3
+    assert torch.allclose(after[1:], before[1:] ** (1 - power), rtol=0.05)
+    assert after[0] < 1e-3
+    whitening.reset()
+    assert torch.equal(whitening(features), features)
 
 
 # --- weights ------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from napari_tsimcne.errors import sentence
 from napari_tsimcne.events import readable_time
 
 if TYPE_CHECKING:
-    from napari_tsimcne.events import Event
+    from napari_tsimcne.events import Event, Finished
     from napari_tsimcne.runs import Run
 
 USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -47,14 +47,17 @@ def train_in_terminal(
         control.stop()
         warn("stopping: a map of what was learnt is being made (Ctrl-C again to break off)")
 
+    finished: Finished | None = None
     with bar("Training") as update:
         from napari_tsimcne.training import train as train_run
 
         def show(event: Event) -> None:
+            nonlocal finished
             if event.kind == "prepared":
                 if event.resumed:
                     console.print("Going on where it was cut off", highlight=False)
-                update(0, 1, f"{event.device}, {event.precision}")
+                compiled = ", compiled" if event.compiled else ""
+                update(0, 1, f"{event.device}, {event.precision}{compiled}")
             elif event.kind == "rolled back":
                 warn(f"{event.reason}: back to the last checkpoint, with a lower learning rate")
             elif event.kind == "progress":
@@ -67,6 +70,8 @@ def train_in_terminal(
                 update(event.fraction, 1, text)
             elif event.kind == "embedding":
                 update(0.99 + 0.01 * event.fraction, 1, "drawing the map")
+            elif event.kind == "finished":
+                finished = event
 
         previous = signal.signal(signal.SIGINT, interrupt)
         try:
@@ -76,9 +81,22 @@ def train_in_terminal(
             )  # fmt: skip
         finally:
             signal.signal(signal.SIGINT, previous)
+    if finished is not None:
+        console.print(_spent(finished), highlight=False)
     if control.stopping:
         errors.print(f"Stopped: the map so far is in {run.folder}", highlight=False)
         raise typer.Exit(INTERRUPTED)
+
+
+def _spent(finished: Finished) -> str:
+    text = f"Trained in {readable_time(finished.seconds)}"
+    for what, size in (
+        ("memory", finished.peak_host_bytes),
+        ("memory of the GPU", finished.peak_device_bytes),
+    ):
+        if size:
+            text += f", at most {size / 1e9:.1f} GB of {what}"
+    return text
 
 
 def train_for_window(run: Run, device: str, threads: int | None, checkpoint_seconds: float) -> None:

@@ -27,7 +27,7 @@ from napari_tsimcne._terminal import (
     warn,
 )
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.recipe import VIEWS, PresetName
+from napari_tsimcne.recipe import VIEWS, NormalizationName, PresetName
 
 if TYPE_CHECKING:
     from napari_tsimcne.runs import Run
@@ -43,6 +43,9 @@ _debug = False
 
 Preset = StrEnum("Preset", {name: name for name in get_args(PresetName)})  # type: ignore[misc]
 QUICK = Preset("quick")
+NormalizationChoice = StrEnum(  # type: ignore[misc]
+    "NormalizationChoice", {name: name for name in get_args(NormalizationName)}
+)
 Views = StrEnum("Views", {name: name for name in VIEWS})  # type: ignore[misc]
 
 
@@ -103,6 +106,13 @@ def run(
         Preset,
         typer.Option(help="quick: minutes on a CPU; thorough: half an hour; paper: as published."),
     ] = QUICK,
+    normalization: Annotated[
+        NormalizationChoice | None,
+        typer.Option(
+            help="Values taken as black and white: percentiles of each channel over all images, "
+            "of each image by itself, or none: the range of the pixel type."
+        ),
+    ] = None,
     views: Annotated[
         Views | None,
         typer.Option(help="What views may vary: by default what suits RGB or other images."),
@@ -119,6 +129,9 @@ def run(
             "takes a ResNet18 of full width.",
         ),
     ] = "",
+    freeze_backbone: Annotated[
+        bool, typer.Option("--freeze-backbone", help="Keep those weights; only the head learns.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
     device: DeviceOption = Device.auto,
     cut_only: Annotated[
@@ -136,15 +149,21 @@ def run(
     for file in skipped:
         warn(f"left out {file.name}: {file.reason}")
     check_alike(images)
+    network = None
+    if pretrained or freeze_backbone:
+        network = Network(
+            stem="torchvision", pretrained=pretrained, frozen_backbone=freeze_backbone
+        )
     recipe = PRESETS[preset](
         Grid(size=patch_size, stride=stride or patch_size),
         margin=margin,
         rgb=images[0].rgb,
         views=views,
+        normalization=normalization,
         epochs=epochs_given,
         batch_size=batch_size,
         map_dimensions=map_dimensions,
-        network=Network(stem="torchvision", pretrained=pretrained) if pretrained else None,
+        network=network,
         seed=seed,
     )
     with bar("Cutting patches") as update:

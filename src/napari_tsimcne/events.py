@@ -33,13 +33,17 @@ class _Event(BaseModel):
 
 
 class Prepared(_Event):
-    """The network is built and the data is open; ``resumed``: where it was cut off."""
+    """The network is built and the data is open.
+
+    ``compiled``: by torch.compile; ``resumed``: where it was cut off.
+    """
 
     kind: Literal["prepared"] = "prepared"
     patches: int
     parameters: int
     device: str
     precision: str
+    compiled: bool = False
     resumed: bool = False
 
 

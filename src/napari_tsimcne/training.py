@@ -162,9 +162,8 @@ def embed(
             f"{' (RGB)' if images[0].rgb else ''}, the run was trained on {channels}"
             f"{' (RGB)' if run.info.rgb else ''}: embed images of the same kind"
         )
-    model, _ = load_weights(run.weights_path)
-    recipe = run.recipe
-    apply = Embedder(model, recipe.patches.size, device)
+    model, recipe = load_weights(run.weights_path)
+    apply = Embedder(model, recipe, device)
     familiarity = Familiarity(features, recipe.held_out_rows(len(run.table)), apply.device)
     table = place_grid(images, recipe.patches)
     k, n = part

@@ -53,6 +53,7 @@ class TrainingState(BaseModel):
     loss: float = 0.0
     rate_scale: float = 1.0
     bfloat16: bool = False
+    compiled: bool = False
     threads: int = 1
     seconds: float = 0.0
 

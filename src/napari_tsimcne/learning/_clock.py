@@ -19,17 +19,25 @@ class Clock:
 
     Costs of different kinds of steps are guesses until a kind has been timed: what is left is
     reckoned by each kind's own measured pace where there is one. Work ``done`` before this process
-    began is left out.
+    began is left out. Embedding a patch takes a pass of each of its ``orientations``.
     """
 
-    def __init__(self, trained: int, patches: int, stages: Sequence[Stage], done: Position) -> None:
+    def __init__(
+        self,
+        trained: int,
+        patches: int,
+        orientations: int,
+        stages: Sequence[Stage],
+        done: Position,
+    ) -> None:
+        self._orientations = orientations
         self._left: dict[float, float] = {}
         for stage in stages:
             cost = step_cost(stage)
             self._left[cost] = self._left.get(cost, 0.0) + trained * stage.epochs
             if stage.cached:
                 self._left[EMBED] = self._left.get(EMBED, 0.0) + self.cached(stage, trained)
-        self._left[EMBED] = self._left.get(EMBED, 0.0) + patches
+        self._left[EMBED] = self._left.get(EMBED, 0.0) + patches * orientations
         self._total = self._work()
         self._pace: dict[float, float] = {}
         self._recent: deque[tuple[float, float]] = deque()
@@ -42,10 +50,9 @@ class Clock:
         if done.stage < len(stages):
             self._skip(step_cost(stages[done.stage]), trained * done.epoch)
 
-    @staticmethod
-    def cached(stage: Stage, trained: int) -> float:
+    def cached(self, stage: Stage, trained: int) -> float:
         """Return the passes of one view that fill the cache of a stage."""
-        return (stage.cached_views + 1) * trained
+        return (stage.cached_views + self._orientations) * trained
 
     def _work(self) -> float:
         return sum(cost * count for cost, count in self._left.items())

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -72,11 +73,34 @@ class Precision:
 
 def fastest_precision(model: nn.Module, example: Tensor) -> Precision:
     """Time a few training steps on ``example`` (N, C, S, S) in both precisions; weights stay."""
-    seconds = {}
+    exact, short = (
+        step_seconds(model, example, Precision(example.device, bfloat16))
+        for bfloat16 in (False, True)
+    )
+    return Precision(example.device, short < 0.9 * exact)
+
+
+def compiled_model(model: nn.Module) -> nn.Module:
+    """Return the model compiled for batches of one size."""
+    return cast(nn.Module, torch.compile(model, dynamic=False))
+
+
+def compiles_faster(model: nn.Module, example: Tensor, precision: Precision) -> bool:
+    """Whether torch.compile works here and makes training steps faster; weights stay."""
+    try:
+        seconds = step_seconds(compiled_model(model), example, precision)
+    except Exception as error:  # whatever a missing or broken compiler makes of it
+        if _is_memory_error(error):
+            raise
+        return False
+    return seconds < 0.95 * step_seconds(model, example, precision)
+
+
+def step_seconds(model: nn.Module, example: Tensor, precision: Precision) -> float:
+    """Time a training step on ``example`` (N, C, S, S), after one to warm up; weights stay."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    for bfloat16 in (False, True):
-        precision = Precision(example.device, bfloat16)
-        times = []
+    times = []
+    try:
         for _ in range(3):
             start = time.perf_counter()
             with precision():
@@ -84,10 +108,10 @@ def fastest_precision(model: nn.Module, example: Tensor) -> Precision:
             output.float().square().mean().backward()
             _synchronize(example.device)
             times.append(time.perf_counter() - start)
-        seconds[bfloat16] = min(times[1:])
-    model.zero_grad(set_to_none=True)
-    model.load_state_dict(state)
-    return Precision(example.device, seconds[True] < 0.9 * seconds[False])
+    finally:
+        model.zero_grad(set_to_none=True)
+        model.load_state_dict(state)
+    return min(times[1:])
 
 
 def _synchronize(device: torch.device) -> None:

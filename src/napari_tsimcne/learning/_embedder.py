@@ -11,7 +11,8 @@ from napari_tsimcne.learning._augment import center_crop
 from napari_tsimcne.learning._device import choose_device, memory_errors_explained
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
-from napari_tsimcne.learning._views import EMBEDDING_BATCH
+from napari_tsimcne.learning._views import embedding_batch
+from napari_tsimcne.recipe import Recipe
 
 REFERENCES = 50_000
 """Training patches compared with, at most: a fixed sample of more."""
@@ -25,16 +26,16 @@ class Embedder:
     ----------
     model
         The network.
-    size
-        Side of the patches without their margin, in pixels.
+    recipe
+        That it was trained by: patch size and orientations.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
 
-    def __init__(self, model: TSimCNE, size: int, device: str = "auto") -> None:
+    def __init__(self, model: TSimCNE, recipe: Recipe, device: str = "auto") -> None:
         self.device = choose_device(device)
         self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
-        self._size = size
+        self._recipe = recipe
 
     def __call__(self, patches: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
         """Map patches (n, C, S + 2 margin, S + 2 margin) to coordinates (n, 2 or 3) and H (n, D).
@@ -46,10 +47,11 @@ class Embedder:
         """
         data = PatchSet(patches, scaling, self.device)
         coordinates, features = [], []
-        with memory_errors_explained(EMBEDDING_BATCH), torch.inference_mode():
-            for values in data.batches(torch.arange(len(data)).split(EMBEDDING_BATCH)):
-                views = center_crop(values, self._size)
-                h = self._model.features(views.contiguous(memory_format=torch.channels_last))
+        batch = embedding_batch(self.device)
+        with memory_errors_explained(batch), torch.inference_mode():
+            for values in data.batches(torch.arange(len(data)).split(batch)):
+                views = center_crop(values, self._recipe.patches.size)
+                h = self._model.oriented_features(views, self._recipe.orientations)
                 coordinates.append(self._model.head(h).cpu().numpy())
                 features.append(h.cpu().numpy())
         return np.concatenate(coordinates), np.concatenate(features)

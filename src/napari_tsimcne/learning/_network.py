@@ -47,6 +47,7 @@ class TSimCNE(nn.Module):
         self.channels = channels
         self._hidden = network.hidden
         self.backbone = _resnet(channels, network)
+        self.whitening = Whitening(network.features)
         self.head = Head(network.features, network.hidden, output_dim, head_layers)
         # What pretrained weights expect of their input; without them, values pass as they are.
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
@@ -55,7 +56,12 @@ class TSimCNE(nn.Module):
 
     def features(self, views: Tensor) -> Tensor:
         """Map views (N, C, S, S) to H (N, D)."""
-        return self.backbone((views - self.mean) / self.std)
+        return self.whitening(self.backbone((views - self.mean) / self.std))
+
+    def oriented_features(self, patches: Tensor, orientations: int) -> Tensor:
+        """Map unchanged patches (N, C, S, S) to H (N, D), the mean over their orientations."""
+        views = oriented(patches, orientations)
+        return torch.stack([self.features(view) for view in views]).mean(dim=0)
 
     def forward(self, views: Tensor) -> Tensor:
         """Map views (N, C, S, S) to Z (N, output_dim)."""
@@ -83,6 +89,59 @@ class TSimCNE(nn.Module):
         if self._backbone_is_frozen:
             self.backbone.eval()
         return self
+
+
+def oriented(patches: Tensor, orientations: int) -> list[Tensor]:
+    """Patches as they are, and mirrored or turned by quarters: 1, 2, 4 or 8 of (N, C, S, S)."""
+    views = [patches]
+    if orientations >= 4:
+        views = [patches.rot90(turns, (2, 3)) for turns in range(4)]
+    if orientations in (2, 8):
+        views += [view.flip(3) for view in views]
+    return [view.contiguous(memory_format=torch.channels_last) for view in views]
+
+
+class Whitening(nn.Module):
+    """Evens the variance of H along its principal axes; leaves H as it is until fitted.
+
+    Contrastive features vary most along a few axes, which alone decide who is near to whom; the
+    many weaker ones hold much of what tells patches apart. ``SHRINKAGE`` of the mean variance
+    keeps axes that hold nothing from being blown up.
+    """
+
+    SHRINKAGE = 1e-3
+    center: Tensor
+    matrix: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("center", torch.zeros(features))
+        self.register_buffer("matrix", torch.eye(features))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Centre H (N, D) and even its axes, in float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            return (features.float() - self.center) @ self.matrix
+
+    def reset(self) -> None:
+        """Leave H as it is."""
+        self.center.zero_()
+        self.matrix.copy_(torch.eye(len(self.matrix)))
+
+    @torch.no_grad()
+    def fit(self, features: Tensor, power: float) -> None:
+        """Take centre and principal axes from H (N, D) that was not whitened.
+
+        A variance v becomes v ** (1 - power): 0 leaves it, 1 makes the covariance 1.
+        """
+        # On the host: small, and Apple's GPUs have no float64.
+        values = features.detach().cpu().double()
+        center = values.mean(dim=0)
+        centred = values - center
+        variances, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
+        floor = self.SHRINKAGE * variances.mean().clamp_min(1e-12)
+        self.center.copy_(center)
+        self.matrix.copy_(axes * (variances.clamp_min(0) + floor).pow(-power / 2))
 
 
 class Head(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from napari_tsimcne.events import MapMoved, Progress
 from napari_tsimcne.learning._checkpoint import Position
 from napari_tsimcne.learning._clock import EMBED, Clock
+from napari_tsimcne.learning._stage_run import StageRun
 from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Stage
@@ -29,8 +31,9 @@ class Report:
         self._views = views
         self._world = world
         self._clock = clock
-        count = len(views.data)
-        self._rows: Tensor = torch.arange(0, count, -(-count // MAP_POINTS))
+        self._step = -(-len(views.data) // MAP_POINTS)
+        self._rows: Tensor = torch.arange(0, len(views.data), self._step)
+        self._map_seconds: float | None = None
 
     def progress(
         self,
@@ -56,18 +59,31 @@ class Report:
             seconds_left=self._clock.seconds_left,
         )
 
-    def map_is_due(self, stage: Stage, epoch: int, waited: float) -> bool:
+    def map_is_due(self, run: StageRun, epoch: int, waited: float) -> bool:
         """Whether the map may be told, so many seconds after the last time."""
-        if waited < MAP_SECONDS or stage.dimensions(epoch) != self._stages[-1].output_dim:
+        if waited < MAP_SECONDS or run.stage.dimensions(epoch) != self._stages[-1].output_dim:
             return False
-        cost = self._clock.seconds(EMBED, len(self._rows))
+        cost = self._map_seconds
+        if cost is None:
+            passes = len(self._rows) * self._views.orientations
+            cost = 0.0 if run.cache else self._clock.seconds(EMBED, passes)
         return cost is not None and cost < MAP_SHARE * waited
 
-    def moved_map(self) -> MapMoved:
-        """Embed all patches, or a sample of very many, as the network now is."""
+    def moved_map(self, run: StageRun) -> MapMoved:
+        """Embed all patches, or a sample of very many, as the network now is.
+
+        Where features are cached these are the patches trained on, and the head is all that runs.
+        """
+        begun = time.perf_counter()
         self._views.model.eval()
         with torch.no_grad():
-            found = [z for z, _ in self._views.outputs(self._rows, self._world, precise=False)]
+            if run.cache is not None:
+                rows, coordinates = run.cached_map(self._step)
+            else:
+                rows = self._rows
+                found = self._views.outputs(rows, self._world, precise=False)
+                coordinates = torch.cat([z for z, _ in found])
         self._views.model.train()
-        values = torch.cat(found).cpu().numpy().astype(np.float32)
-        return MapMoved(dimensions=values.shape[1], rows=self._rows.numpy(), values=values.ravel())
+        values = coordinates.cpu().numpy().astype(np.float32)
+        self._map_seconds = time.perf_counter() - begun
+        return MapMoved(dimensions=values.shape[1], rows=rows.numpy(), values=values.ravel())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from napari_tsimcne.learning._augment import Share
 from napari_tsimcne.learning._cache import FeatureCache
+from napari_tsimcne.learning._device import compiled_model
 from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
 from napari_tsimcne.learning._muon import Muon
 from napari_tsimcne.learning._network import TSimCNE
-from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
+from napari_tsimcne.learning._views import Views, embedding_batch
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Stage
 
@@ -54,38 +55,49 @@ class StageRun:
         views.model.train()
         whole = not stage.cached
         self._module = world.wrap(views.model if whole else views.model.head)
+        # For whole batches; an epoch's last, smaller one takes the plain way.
+        self._compiled = compiled_model(views.model) if whole and views.compiled else None
         self.optimizers = make_optimizers(views.model, stage)
 
     @torch.no_grad()
     def fill_cache(self) -> Iterator[int]:
-        """Compute the features of all views; yields how many after each batch."""
-        model, count = self._views.model, len(self._rows)
+        """Compute the features of patches and views; yields the passes of one view taken."""
+        model, views = self._views.model, self._views
         model.eval()
-        cache = FeatureCache(self.stage.cached_views, count, model.head.features, self._rows_device)
-        for view in range(-1, len(cache.views)):
-            target = cache.clean if view < 0 else cache.views[view]
-            chunks = torch.arange(count).split(EMBEDDING_BATCH)
-            shares = [chunk[self._world.share(len(chunk))] for chunk in chunks]
-            loaded = self._views.data.batches([self._rows[share] for share in shares])
-            for chunk, share, patches in zip(chunks, shares, loaded, strict=True):
-                part = Share(share - chunk[0], len(chunk))
-                made = (
-                    self._views.unchanged(patches)
-                    if view < 0
-                    else self._views.augmented(patches, part)
-                )
-                with self._views.precision():
-                    features = model.features(made).float()
-                target[chunk] = self._world.gather(features, len(chunk)).to(target.dtype)
-                yield len(chunk)
+        cache = FeatureCache(
+            self.stage.cached_views, len(self._rows), model.head.features, views.random.device
+        )
+        if self.stage.whitening:
+            model.whitening.reset()
+        for count in self._fill(cache.clean, lambda patches, _: views.features(patches)):
+            yield count * views.orientations
+        if self.stage.whitening:
+            model.whitening.fit(cache.clean, self.stage.whitening)
+            cache.clean = model.whitening(cache.clean).to(cache.clean.dtype)
+        for view in cache.views:
+            yield from self._fill(
+                view, lambda patches, part: model.features(views.augmented(patches, part))
+            )
         if self.stage.neighbors:
             cache.find_neighbors(self.stage.neighbors)
         self.cache = cache
         model.train()
 
-    @property
-    def _rows_device(self) -> torch.device:
-        return self._views.random.device
+    def _fill(self, target: Tensor, apply: Callable[[Tensor, Share], Tensor]) -> Iterator[int]:
+        """Fill (N, D) with what ``apply`` makes of the patches, batch by batch."""
+        chunks = torch.arange(len(self._rows)).split(embedding_batch(target.device))
+        shares = [chunk[self._world.share(len(chunk))] for chunk in chunks]
+        loaded = self._views.data.batches([self._rows[share] for share in shares])
+        for chunk, share, patches in zip(chunks, shares, loaded, strict=True):
+            with self._views.precision():
+                features = apply(patches, Share(share - chunk[0], len(chunk))).float()
+            target[chunk] = self._world.gather(features, len(chunk)).to(target.dtype)
+            yield len(chunk)
+
+    def cached_map(self, step: int) -> tuple[Tensor, Tensor]:
+        """Rows and coordinates of every ``step``-th cached patch, by the head alone."""
+        assert self.cache is not None
+        return self._rows[::step], self._views.model.head(self.cache.clean[::step].float())
 
     def start_from_principal_axes(self) -> None:
         """Begin with the principal axes of the cached features."""
@@ -111,8 +123,11 @@ class StageRun:
             # Both views pass as one batch, so that batch normalisation sees them together.
             share = Share(torch.cat([mine, mine + count]), 2 * count)
             views = self._views.augmented(torch.cat([patches, patches]), share)
+            module = self._module
+            if self._compiled is not None and count == self.stage.batch_size:
+                module = self._compiled
             with self._views.precision():
-                outputs = self._module(views)
+                outputs = module(views)
             yield self._loss(outputs, count, dimensions)
 
     def _loss(self, outputs: Tensor, count: int, dimensions: int) -> Tensor:

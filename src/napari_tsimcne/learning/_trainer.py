@@ -42,7 +42,7 @@ from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._report import Report
 from napari_tsimcne.learning._schedule import rate_factor
 from napari_tsimcne.learning._stage_run import StageRun
-from napari_tsimcne.learning._views import EMBEDDING_BATCH, Views
+from napari_tsimcne.learning._views import Views, embedding_batch
 from napari_tsimcne.learning._world import join_world
 from napari_tsimcne.recipe import Recipe, Stage, map_stage
 
@@ -154,14 +154,14 @@ class Trainer:
         """
         control = control or Control()
         with memory_errors_explained(self.recipe.batch_size, self._views.try_batch):
-            if not self._resumed and self.recipe.precision == "auto":
-                self._views.choose_precision(self.world)
-                self._good = self._snapshot(None)
+            if not self._resumed:
+                self._choose_arithmetic()
             yield Prepared(
                 patches=len(self._data),
                 parameters=count_parameters(self.model),
                 device=describe_device(self.device),
                 precision=self._views.precision.name,
+                compiled=self._views.compiled,
                 resumed=self._resumed,
             )
             while self._position.stage < len(self._stages) and not self.stopped:
@@ -173,6 +173,15 @@ class Trainer:
                 self.stopped = not complete
             if self.stopped and self.model.output_dim != self.recipe.map_dimensions:
                 yield from self._fit_short_readout()
+
+    def _choose_arithmetic(self) -> None:
+        if self.recipe.precision == "auto":
+            self._views.choose_precision(self.world)
+        whole = [stage for stage in self._stages if not stage.cached]
+        if whole and self.world.size == 1:
+            images = len(self._rows) * sum(stage.epochs for stage in whole)
+            self._views.choose_compilation(whole[0].batch_size, images)
+        self._good = self._snapshot(None)
 
     def _run_stage(self, control: Control) -> Generator[Event, None, bool]:
         """Take the steps of the present stage from the present position; False when stopped."""
@@ -204,7 +213,7 @@ class Trainer:
                 now = time.perf_counter()
                 due = _Do.TELL * (last or now - told > PROGRESS_SECONDS)
                 due |= _Do.SAVE * (not last and now - saved > self._checkpoint_seconds)
-                due |= _Do.MAP * self._report.map_is_due(stage, epoch, now - mapped)
+                due |= _Do.MAP * self._report.map_is_due(run, epoch, now - mapped)
                 due |= _Do.PAUSE * control.pausing | _Do.STOP * control.stopping
                 due = _Do(self.world.agree(due))
                 if not due:
@@ -219,7 +228,7 @@ class Trainer:
                     )
                 self._loss_sum = float(loss_sum)
                 if due & _Do.MAP:
-                    yield self._report.moved_map()
+                    yield self._report.moved_map(run)
                     mapped = time.perf_counter()
                 if not last and due & (_Do.SAVE | _Do.PAUSE | _Do.STOP):
                     yield from self._save(run)
@@ -323,6 +332,7 @@ class Trainer:
             loss=self._loss_sum,
             rate_scale=self._rate_scale,
             bfloat16=self._views.precision.name == "bfloat16",
+            compiled=self._views.compiled,
             threads=torch.get_num_threads(),
             seconds=self.seconds,
         )
@@ -355,6 +365,7 @@ class Trainer:
         self._loss_sum = state.loss
         self._rate_scale = state.rate_scale
         self._views.precision = self._views.precision.with_bfloat16(state.bfloat16)
+        self._views.compiled = state.compiled
         self._seconds_before = state.seconds
         self._started = time.perf_counter()
 
@@ -378,7 +389,9 @@ class Trainer:
         return self._seconds_before + time.perf_counter() - self._started
 
     def _watch(self) -> None:
-        self._clock = Clock(len(self._rows), len(self._data), self._stages, self._position)
+        self._clock = Clock(
+            len(self._rows), len(self._data), self.recipe.orientations, self._stages, self._position
+        )
         self._report = Report(self._stages, self._views, self.world, self._clock)
 
     def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
@@ -388,11 +401,11 @@ class Trainer:
         float32.
         """
         self.model.eval()
-        count, found = len(self._data), []
-        with memory_errors_explained(EMBEDDING_BATCH), torch.inference_mode():
+        count, found, batch = len(self._data), [], embedding_batch(self.device)
+        with memory_errors_explained(batch), torch.inference_mode():
             for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
                 found.append((z.cpu().numpy(), h.cpu().numpy()))
-                yield Embedding(fraction=min(1.0, len(found) * EMBEDDING_BATCH / count))
+                yield Embedding(fraction=min(1.0, len(found) * batch / count))
         coordinates, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
         if not (np.isfinite(coordinates).all() and np.isfinite(features).all()):
             raise TrainingError("the map is not finite: train again with a lower learning rate")

@@ -9,13 +9,24 @@ import torch
 from torch import Generator, Tensor
 
 from napari_tsimcne.learning._augment import Share, augment, center_crop
-from napari_tsimcne.learning._device import Precision, fastest_precision
+from napari_tsimcne.learning._device import (
+    Precision,
+    compiles_faster,
+    fastest_precision,
+    step_seconds,
+)
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Recipe
 
-EMBEDDING_BATCH = 512
+COMPILED_FROM = 600.0
+"""Seconds of training with the whole network from which compiling it may pay."""
+
+
+def embedding_batch(device: torch.device) -> int:
+    """Patches embedded at once: few on a CPU, where what stays in its caches is faster."""
+    return 128 if device.type == "cpu" else 1024
 
 
 class Views:
@@ -28,7 +39,9 @@ class Views:
         self.data = data
         self.random = seed
         self.precision = Precision(seed.device, bfloat16=False)
+        self.compiled = False
         self.size = recipe.patches.size
+        self.orientations = recipe.orientations
         self._augmentations = recipe.augmentations
         self._rgb = rgb
 
@@ -37,19 +50,18 @@ class Views:
         views = augment(patches, self.size, self._augmentations, self._rgb, self.random, share)
         return views.contiguous(memory_format=torch.channels_last)
 
-    def unchanged(self, patches: Tensor) -> Tensor:
-        """Return the patches without margin (N, C, S, S)."""
-        return center_crop(patches, self.size).contiguous(memory_format=torch.channels_last)
+    def features(self, patches: Tensor) -> Tensor:
+        """H (N, D) of patches as they are."""
+        return self.model.oriented_features(center_crop(patches, self.size), self.orientations)
 
     def outputs(self, rows: Tensor, world: World, precise: bool) -> Iterator[tuple[Tensor, Tensor]]:
         """Z and H of patches, batch by batch, each process its share."""
-        chunks = rows.split(EMBEDDING_BATCH)
+        chunks = rows.split(embedding_batch(self.random.device))
         shares = [chunk[world.share(len(chunk))] for chunk in chunks]
         for chunk, patches in zip(chunks, self.data.batches(shares), strict=True):
-            views = self.unchanged(patches)
             # The map must not depend on which precision was faster: float32 where it is kept.
             with nullcontext() if precise else self.precision():
-                features = self.model.features(views)
+                features = self.features(patches)
                 outputs = self.model.head(features)
             yield (
                 world.gather(outputs.float(), len(chunk)),
@@ -59,14 +71,30 @@ class Views:
     def choose_precision(self, world: World) -> None:
         """Take the faster of float32 and bfloat16, as timed."""
         if self.random.device.type in ("cpu", "cuda"):
-            state = self.random.get_state()
-            rows = torch.arange(min(64, len(self.data)))
-            example = self.augmented(self.data[rows])
-            self.model.train()
-            faster = fastest_precision(self.model, example)
+            faster = fastest_precision(self.model.train(), self._example(64))
             bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
             self.precision = faster.with_bfloat16(bfloat16)
-            self.random.set_state(state)
+
+    def choose_compilation(self, batch_size: int, images: int) -> None:
+        """Compile the network where it is faster, for a training of so many images.
+
+        Compiling takes about a minute: with short trainings it is not even tried.
+        """
+        if self.random.device.type not in ("cpu", "cuda"):
+            return
+        few = 64
+        seconds = step_seconds(self.model.train(), self._example(few), self.precision)
+        if seconds * 2 * images / few > COMPILED_FROM:
+            self.compiled = compiles_faster(
+                self.model, self._example(2 * batch_size), self.precision
+            )
+
+    def _example(self, count: int) -> Tensor:
+        """So many views; the random numbers of the training stay."""
+        state = self.random.get_state()
+        views = self.augmented(self.data[torch.arange(count) % len(self.data)])
+        self.random.set_state(state)
+        return views
 
     def try_batch(self, batch_size: int) -> None:
         """Take one step with blank views, to see whether memory holds it."""

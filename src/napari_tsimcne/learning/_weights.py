@@ -11,11 +11,14 @@ from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.recipe import Recipe
 
+FORMAT = "1"
+
 
 def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
     """Write all weights and the recipe that made them to a new file."""
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     metadata = {
+        "format": FORMAT,
         "recipe": recipe.model_dump_json(),
         "channels": str(model.channels),
         "output_dim": str(model.output_dim),
@@ -30,11 +33,13 @@ def load_weights(path: Path) -> tuple[TSimCNE, Recipe]:
     Raises
     ------
     TrainingError
-        Where the file is missing, damaged, or does not hold this network.
+        Where the file is missing, damaged, of another version, or does not hold this network.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
+        if metadata["format"] != FORMAT:
+            raise ValueError(f"written by another version of napari-tsimcne: {metadata['format']}")
         recipe = Recipe.model_validate_json(metadata["recipe"])
         channels, outputs, layers = (
             int(metadata[name]) for name in ("channels", "output_dim", "head_layers")

@@ -7,7 +7,15 @@ probability lies in 0..1. ``Recipe.paper`` is the published method (Böhm, Beren
 """
 
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
-from napari_tsimcne.recipe._models import Grid, Network, Normalization, Optimizer, Recipe, Stage
+from napari_tsimcne.recipe._models import (
+    Grid,
+    Network,
+    Normalization,
+    NormalizationName,
+    Optimizer,
+    Recipe,
+    Stage,
+)
 from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage
 
 __all__ = [
@@ -17,6 +25,7 @@ __all__ = [
     "Grid",
     "Network",
     "Normalization",
+    "NormalizationName",
     "Optimizer",
     "PresetName",
     "Recipe",

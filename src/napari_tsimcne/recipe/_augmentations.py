@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -146,6 +146,14 @@ class Augmentations(Settings):
     channel_drop: ChannelDrop = ChannelDrop(on=False)
     blur: Blur = Blur(on=False)
     noise: Noise = Noise(on=False)
+
+    @property
+    def orientations(self) -> Literal[1, 2, 4, 8]:
+        """How many mirror images and quarter turns of a patch the views take to be the same."""
+        mirrored = self.flips.on and self.flips.horizontal > 0
+        if self.rotation.on and self.rotation.degrees >= 90:
+            return 8 if mirrored else 4
+        return 2 if mirrored else 1
 
     def margin(self, size: int) -> int:
         """Pixels needed around a patch of ``size`` so that no view reaches beyond what is stored.

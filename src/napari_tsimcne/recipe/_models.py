@@ -30,6 +30,9 @@ class Grid(Settings):
         return values
 
 
+NormalizationName = Literal["percentile", "image", "none"]
+
+
 class Normalization(Settings):
     """How original values become 0..1; never per patch, since brightness can be the phenotype.
 
@@ -38,7 +41,7 @@ class Normalization(Settings):
     their type's range (8 bits: by 255), floats are taken by their smallest and largest value.
     """
 
-    method: Literal["percentile", "image", "none"] = "percentile"
+    method: NormalizationName = "percentile"
     percentiles: Range = (0.1, 99.9)
 
 
@@ -110,7 +113,8 @@ class Stage(Settings):
     neighbour embeddings.
 
     ``head_layers``: the head begins anew with so many hidden layers, batch-normalised, behind
-    standardised H; 0 keeps the head.
+    standardised H; 0 keeps the head. ``whitening``: how far the variances of H along its principal
+    axes are evened first, 0 not at all to 1 wholly, so that all have a say in who is near to whom.
 
     ``annealing``: of ``start_dim`` outputs only the first d enter the loss; d falls to
     ``output_dim`` as half a ``cosine``, or is ``held`` for two thirds of the stage, then falls
@@ -131,6 +135,7 @@ class Stage(Settings):
     cached_views: int = Field(default=0, ge=0)
     neighbors: int = Field(default=0, ge=0)
     head_layers: int = Field(default=0, ge=0, le=8)
+    whitening: float = Field(default=0.0, ge=0, le=1)
     optimizer: Optimizer
     warmup_epochs: float = Field(default=0, ge=0)
     schedule: Literal["epoch", "step"] = "step"
@@ -144,6 +149,8 @@ class Stage(Settings):
             raise ValueError("cached_views must be 0, or at least 2: two views make a pair")
         if self.neighbors and self.cached_views:
             raise ValueError("a pair is of cached_views or of neighbors: set one of them to 0")
+        if self.whitening and not self.cached:
+            raise ValueError("whitening needs cached features: set cached_views or neighbors")
         if self.head_layers and self.trains == "readout":
             raise ValueError("head_layers needs trains='head' or 'all': a new head must be trained")
         if (self.annealing != "none") != (self.start_dim > self.output_dim):
@@ -169,6 +176,9 @@ class Stage(Settings):
 class Recipe(Settings):
     """All that decides the result of a run.
 
+    ``orientations``: H of an unchanged patch is the mean over so many: 1 as it is, 2 also mirrored,
+    4 turned by quarters, 8 both; for images that have no up or down.
+
     ``held_out``: share of the patches that is not trained on. They are on the map like all
     others, and tell how far new images lie from what was learnt.
     """
@@ -179,6 +189,7 @@ class Recipe(Settings):
     normalization: Normalization = Normalization()
     augmentations: Augmentations = Augmentations()
     network: Network = Network()
+    orientations: Literal[1, 2, 4, 8] = 1
     stages: tuple[Stage, ...] = Field(min_length=1)
     held_out: float = Field(default=0.0, ge=0, le=0.5)
     precision: Literal["float32", "auto"] = "auto"

@@ -7,7 +7,15 @@ from functools import partial
 from typing import Any, Literal, get_args
 
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
-from napari_tsimcne.recipe._models import Grid, Network, Normalization, Optimizer, Recipe, Stage
+from napari_tsimcne.recipe._models import (
+    Grid,
+    Network,
+    Normalization,
+    NormalizationName,
+    Optimizer,
+    Recipe,
+    Stage,
+)
 
 PresetName = Literal[
     "quick", "thorough", "paper", "paper-cosine", "paper-2d", "paper-2d-long", "paper-annealing"
@@ -20,6 +28,7 @@ def _build(
     *,
     rgb: bool = False,
     views: str | None = None,
+    normalization: NormalizationName | None = None,
     margin: int | None = None,
     epochs: Sequence[int] | None = None,
     batch_size: int | None = None,
@@ -40,6 +49,8 @@ def _build(
         The images are RGB; decides the views where ``views`` is not given.
     views
         ``fluorescence``, ``histology`` or ``natural``; the paper's are ``natural``.
+    normalization
+        ``percentile``, ``image`` or ``none``; if not given, ``none`` for RGB and for the paper.
     margin
         Pixels kept around each patch; as many as the views need if not given.
     epochs
@@ -75,14 +86,18 @@ def _build(
                 f"{len(epochs)} numbers were given"
             )
         stages = tuple(_with_epochs(s, e) for s, e in zip(stages, epochs, strict=True))
-    whole_range = Normalization(method="none")
+    if network is None:
+        network = Network() if published else Network(groups=3, width=32, hidden=512)
+    if normalization is None:
+        normalization = "none" if published or rgb else "percentile"
     return Recipe(
         preset=name,
         patches=patches,
         margin=augmentations.margin(patches.size) if margin is None else margin,
-        normalization=whole_range if published or rgb else Normalization(),
+        normalization=Normalization(method=normalization),
         augmentations=augmentations,
-        network=network or (Network() if published else Network(groups=3, width=32, hidden=512)),
+        network=network,
+        orientations=1 if published else augmentations.orientations,
         stages=stages,
         held_out=held_out if held_out is not None else 0.0 if published else 0.05,
         precision="float32" if published else "auto",
@@ -136,8 +151,8 @@ def map_stage(dimensions: int, epochs: int = 100) -> Stage:
     """Return the stage that makes a map of learnt features: a new head keeps their neighbours."""
     return Stage(
         name="map", epochs=epochs, output_dim=dimensions, trains="head",
-        optimizer=Optimizer(method="adamw", learning_rate=1e-3, weight_decay=1e-4),
-        warmup_epochs=2, batch_size=256, neighbors=15, head_layers=2,
+        optimizer=Optimizer(method="adamw", learning_rate=3e-3, weight_decay=1e-4),
+        warmup_epochs=2, batch_size=256, neighbors=15, head_layers=2, whitening=0.75,
     )  # fmt: skip
 
 
