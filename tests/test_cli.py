@@ -34,7 +34,7 @@ def pictures(tmp_path):
     return folder
 
 
-QUICK = ("--patch-size", 16, "--epochs", "2,5", "--batch-size", 32, "--device", "cpu")
+QUICK = ("--patch-size", 16, "--epochs", "2,20", "--batch-size", 32, "--device", "cpu")
 
 
 def test_run_and_evaluate(pictures, tmp_path):
@@ -46,6 +46,7 @@ def test_run_and_evaluate(pictures, tmp_path):
     assert "left out broken.png" in flat(done.stderr)
     run = Run.open(out)
     assert run.info.state == "trained" and run.recipe.margin == 0
+    assert "Trained in" in done.stdout and "GB of memory" in done.stdout
     assert [s.name for s in run.info.skipped] == ["broken.png"]
     assert run.table["image"].value_counts().to_dict() == {"red.png": 48, "blue.png": 48}
 
@@ -67,6 +68,7 @@ def test_run_and_evaluate(pictures, tmp_path):
         ({"--epochs": "1,2,3"}, "quick has 2 stages (features, map), 3 numbers were given"),
         ({"--epochs": "3,0"}, "the last stage with epochs must have 2 or 3 outputs"),
         ({"--pretrained": "nowhere.pth"}, "nowhere.pth"),
+        ({"--freeze-backbone": None}, "a frozen backbone needs pretrained weights"),
         ({"SOURCE": "empty"}, "holds no image"),
         ({"SOURCE": "nowhere/*.tif"}, "check the path"),
         ({"--out": "pictures"}, "is not empty"),
@@ -77,7 +79,7 @@ def test_mistakes_are_one_sentence_and_exit_2(pictures, tmp_path, change, says):
     options = {"--patch-size": 16, "--batch-size": 32, "--epochs": "1,1", "--out": "run",
                "--device": "cpu", **change}  # fmt: skip
     source = options.pop("SOURCE", "pictures")
-    arguments = [item for pair in options.items() for item in pair]
+    arguments = [item for pair in options.items() for item in pair if item is not None]
     failed = command("run", source, *arguments, cwd=tmp_path)
     assert failed.returncode == 2
     assert says in flat(failed.stderr) and failed.stderr.startswith("Error: ")
@@ -85,6 +87,15 @@ def test_mistakes_are_one_sentence_and_exit_2(pictures, tmp_path, change, says):
     assert not (tmp_path / "run").exists()
     debugged = command("run", source, *arguments, "--debug", cwd=tmp_path)
     assert debugged.returncode == 2 and "Traceback" in debugged.stderr
+
+
+@pytest.mark.parametrize("normalization", ["percentile", "image", "none"])
+def test_normalization_is_chosen(pictures, tmp_path, normalization):
+    out = tmp_path / "run"
+    done = command("run", pictures, "--out", out, "--patch-size", 16, "--cut-only", "--batch-size",
+                   32, "--normalization", normalization)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert Run.open(out).recipe.normalization.method == normalization
 
 
 def test_another_run_is_not_overwritten(tiny_run, pictures):

@@ -16,7 +16,8 @@ def test_paper_is_the_published_recipe():
     assert first.optimizer.rate(1024) == readout.optimizer.rate(1024) == pytest.approx(0.12)
     assert third.optimizer.rate(1024) == pytest.approx(0.12 / 1000)
     assert first.optimizer.momentum == 0.9 and first.optimizer.weight_decay == 5e-4
-    assert not any(s.cached_views for s in recipe.stages)
+    assert not any(s.cached or s.whitening or s.head_layers for s in recipe.stages)
+    assert recipe.orientations == 1 and recipe.precision == "float32"
     a = recipe.augmentations
     assert (a.crop.area, a.crop.aspect) == ((0.2, 1.0), (0.75, 4 / 3))
     assert (a.flips.horizontal, a.flips.vertical) == (0.5, 0)

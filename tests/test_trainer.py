@@ -34,11 +34,12 @@ def discs_and_crosses(dtype=np.uint8):
     return (shapes[KINDS] * 150 + random.integers(0, 60, (96, 16, 16))).astype(dtype)[:, None]
 
 
-def small_recipe(preset="quick", **options):
+def small_recipe(preset="quick", least_draws=0, **options):
     options = {"epochs": (2, 3), "batch_size": 32, "network": Network(groups=3, width=8), **options}
     recipe = PRESETS[preset](Grid(size=16), margin=0, **options)
     # Batches that leave some over, and several a stage.
-    stages = tuple(s.model_copy(update={"batch_size": 40}) for s in recipe.stages)
+    changes = {"batch_size": 40, "least_draws": least_draws}
+    stages = tuple(s.model_copy(update=changes) for s in recipe.stages)
     return recipe.model_copy(update={"precision": "float32", "stages": stages})
 
 
@@ -76,6 +77,14 @@ def test_every_preset_ends_with_a_map_and_tells_of_every_epoch(preset):
     assert epochs == [(stage.name, epoch) for stage in stages for epoch in (1, 2)]
     fractions = [e.fraction for e in events if isinstance(e, Progress)]
     assert fractions == sorted(fractions) and 0 < fractions[0] < fractions[-1] <= 1
+
+
+def test_small_collections_are_passed_several_times_an_epoch():
+    recipe = small_recipe(epochs=(1, 1), least_draws=200)
+    events, *_ = finish(small_trainer(recipe))
+    # 92 patches are trained on: three passes of three batches.
+    assert {e.steps for e in events if isinstance(e, Progress) and e.epoch} == {9}
+    assert max(e.fraction for e in events if isinstance(e, Progress)) <= 1
 
 
 def test_a_map_of_three_dimensions():
@@ -268,7 +277,7 @@ def test_the_forming_map_is_told(monkeypatch):
 
 
 def test_two_kinds_of_patches_separate_on_the_map():
-    recipe = small_recipe(epochs=(8, 100))
+    recipe = small_recipe(epochs=(8, 20), least_draws=1000)
     _, coordinates, features = finish(small_trainer(recipe))
     scores = evaluate(coordinates, features, pd.Series(KINDS, name="kind"))
     assert scores.knn_2d > 0.95 and scores.knn_features > 0.95

@@ -30,6 +30,7 @@ from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.recipe import VIEWS, NormalizationName, PresetName
 
 if TYPE_CHECKING:
+    from napari_tsimcne.recipe import Network
     from napari_tsimcne.runs import Run
 
 app = typer.Typer(
@@ -141,7 +142,7 @@ def run(
 ) -> None:
     """Cut images into patches, learn their map, and write it all into a new run folder."""
     from napari_tsimcne.images import check_alike, open_images
-    from napari_tsimcne.recipe import PRESETS, Grid, Network
+    from napari_tsimcne.recipe import PRESETS, Grid
     from napari_tsimcne.runs import Run
 
     epochs_given = _parse_epochs(epochs)
@@ -149,11 +150,6 @@ def run(
     for file in skipped:
         warn(f"left out {file.name}: {file.reason}")
     check_alike(images)
-    network = None
-    if pretrained or freeze_backbone:
-        network = Network(
-            stem="torchvision", pretrained=pretrained, frozen_backbone=freeze_backbone
-        )
     recipe = PRESETS[preset](
         Grid(size=patch_size, stride=stride or patch_size),
         margin=margin,
@@ -163,7 +159,7 @@ def run(
         epochs=epochs_given,
         batch_size=batch_size,
         map_dimensions=map_dimensions,
-        network=network,
+        network=_network(pretrained, freeze_backbone),
         seed=seed,
     )
     with bar("Cutting patches") as update:
@@ -329,6 +325,17 @@ def _parse_epochs(text: str | None) -> list[int] | None:
     if not all(part.strip().isdigit() for part in parts):
         raise InputError(f"--epochs '{text}' must be whole numbers, one a stage, such as 20,40")
     return [int(part) for part in parts]
+
+
+def _network(pretrained: str, frozen: bool) -> Network | None:
+    """Return the network that takes pretrained weights; None where none are wanted."""
+    from napari_tsimcne.recipe import Network
+
+    if not pretrained and not frozen:
+        return None
+    if pretrained not in ("", "imagenet") and not Path(pretrained).is_file():
+        raise InputError(f"there is no weights file {pretrained}: give its path, or 'imagenet'")
+    return Network(stem="torchvision", pretrained=pretrained, frozen_backbone=frozen)
 
 
 def _open(folder: Path) -> Run:

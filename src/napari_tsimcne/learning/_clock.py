@@ -34,7 +34,7 @@ class Clock:
         self._left: dict[float, float] = {}
         for stage in stages:
             cost = step_cost(stage)
-            self._left[cost] = self._left.get(cost, 0.0) + trained * stage.epochs
+            self._left[cost] = self._left.get(cost, 0.0) + self.drawn(stage, trained, stage.epochs)
             if stage.cached:
                 self._left[EMBED] = self._left.get(EMBED, 0.0) + self.cached(stage, trained)
         self._left[EMBED] = self._left.get(EMBED, 0.0) + patches * orientations
@@ -44,11 +44,17 @@ class Clock:
         self._kind: float | None = None
         self._count = 0.0
         for stage in stages[: done.stage]:
-            self._skip(step_cost(stage), trained * stage.epochs)
+            self._skip(step_cost(stage), self.drawn(stage, trained, stage.epochs))
             if stage.cached:
                 self._skip(EMBED, self.cached(stage, trained))
         if done.stage < len(stages):
-            self._skip(step_cost(stages[done.stage]), trained * done.epoch)
+            stage = stages[done.stage]
+            self._skip(step_cost(stage), self.drawn(stage, trained, done.epoch))
+
+    @staticmethod
+    def drawn(stage: Stage, trained: int, epochs: int) -> int:
+        """Return the patches drawn in some epochs of a stage."""
+        return trained * stage.passes(trained) * epochs
 
     def cached(self, stage: Stage, trained: int) -> float:
         """Return the passes of one view that fill the cache of a stage."""

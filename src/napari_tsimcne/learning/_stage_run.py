@@ -106,6 +106,17 @@ class StageRun:
         sample = self.cache.clean[:: -(-len(self.cache.clean) // 20_000)].float()
         self._views.model.head.start_from_principal_axes(sample, MAP_SPREAD)
 
+    def draw_order(self) -> Tensor:
+        """Draw the order of an epoch: each pass over the patches has all of them once."""
+        count = len(self._rows)
+        passes = range(self.stage.passes(count))
+        return torch.cat([torch.randperm(count, generator=self._order) for _ in passes])
+
+    def chunks(self, order: Tensor) -> list[Tensor]:
+        """Return the batches of an epoch; none holds a patch twice."""
+        passes = order.split(len(self._rows))
+        return [chunk for rows in passes for chunk in rows.split(self.stage.batch_size)]
+
     def losses(self, chunks: Sequence[Tensor], dimensions: int) -> Iterator[Tensor]:
         """Yield the loss of each chunk of rows, ready to go backward."""
         if self.cache is not None:

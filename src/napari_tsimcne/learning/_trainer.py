@@ -155,15 +155,13 @@ class Trainer:
         control = control or Control()
         with memory_errors_explained(self.recipe.batch_size, self._views.try_batch):
             if not self._resumed:
-                self._choose_arithmetic()
+                self._views.choose_arithmetic(self.recipe, len(self._rows), self.world)
+                self._good = self._snapshot(None)
             yield Prepared(
-                patches=len(self._data),
-                parameters=count_parameters(self.model),
-                device=describe_device(self.device),
-                precision=self._views.precision.name,
-                compiled=self._views.compiled,
-                resumed=self._resumed,
-            )
+                patches=len(self._data), parameters=count_parameters(self.model),
+                device=describe_device(self.device), precision=self._views.precision.name,
+                compiled=self._views.compiled, resumed=self._resumed,
+            )  # fmt: skip
             while self._position.stage < len(self._stages) and not self.stopped:
                 try:
                     complete = yield from self._run_stage(control)
@@ -173,15 +171,6 @@ class Trainer:
                 self.stopped = not complete
             if self.stopped and self.model.output_dim != self.recipe.map_dimensions:
                 yield from self._fit_short_readout()
-
-    def _choose_arithmetic(self) -> None:
-        if self.recipe.precision == "auto":
-            self._views.choose_precision(self.world)
-        whole = [stage for stage in self._stages if not stage.cached]
-        if whole and self.world.size == 1:
-            images = len(self._rows) * sum(stage.epochs for stage in whole)
-            self._views.choose_compilation(whole[0].batch_size, images)
-        self._good = self._snapshot(None)
 
     def _run_stage(self, control: Control) -> Generator[Event, None, bool]:
         """Take the steps of the present stage from the present position; False when stopped."""
@@ -193,9 +182,9 @@ class Trainer:
         for epoch in range(self._position.epoch, stage.epochs):
             first = self._position.step
             if self._order is None:
-                self._order = torch.randperm(len(self._rows), generator=self._order_random)
+                self._order = run.draw_order()
                 self._loss_sum = 0.0
-            chunks = self._order.split(stage.batch_size)
+            chunks = run.chunks(self._order)
             # On the device: reading every loss would make the GPU wait for the host.
             loss_sum = torch.tensor(self._loss_sum, dtype=self._sum_type, device=self.device)
             losses = run.losses(chunks[first:], stage.dimensions(epoch))
@@ -207,8 +196,8 @@ class Trainer:
                 last = step + 1 == len(chunks)
                 self._clock.count(count)
                 if not last:
-                    self._position = self._position.model_copy(
-                        update={"epoch": epoch, "step": step + 1}
+                    self._position = Position(
+                        stage=self._position.stage, epoch=epoch, step=step + 1
                     )
                 now = time.perf_counter()
                 due = _Do.TELL * (last or now - told > PROGRESS_SECONDS)
@@ -389,10 +378,9 @@ class Trainer:
         return self._seconds_before + time.perf_counter() - self._started
 
     def _watch(self) -> None:
-        self._clock = Clock(
-            len(self._rows), len(self._data), self.recipe.orientations, self._stages, self._position
-        )
-        self._report = Report(self._stages, self._views, self.world, self._clock)
+        stages, passes = self._stages, self.recipe.orientations
+        self._clock = Clock(len(self._rows), len(self._data), passes, stages, self._position)
+        self._report = Report(stages, self._views, self.world, self._clock)
 
     def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
         """Apply the network to every patch, in eval mode and without augmentation.

@@ -68,26 +68,27 @@ class Views:
                 world.gather(features.float(), len(chunk)),
             )
 
-    def choose_precision(self, world: World) -> None:
-        """Take the faster of float32 and bfloat16, as timed."""
-        if self.random.device.type in ("cpu", "cuda"):
-            faster = fastest_precision(self.model.train(), self._example(64))
-            bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
-            self.precision = faster.with_bfloat16(bfloat16)
+    def choose_arithmetic(self, recipe: Recipe, patches: int, world: World) -> None:
+        """Take the faster of float32 and bfloat16, and compile where it pays, as timed.
 
-    def choose_compilation(self, batch_size: int, images: int) -> None:
-        """Compile the network where it is faster, for a training of so many images.
-
-        Compiling takes about a minute: with short trainings it is not even tried.
+        Compiling takes about a minute: where the whole network is to train for a short time only,
+        it is not tried. Processes that share batches do without.
         """
         if self.random.device.type not in ("cpu", "cuda"):
             return
-        few = 64
-        seconds = step_seconds(self.model.train(), self._example(few), self.precision)
-        if seconds * 2 * images / few > COMPILED_FROM:
-            self.compiled = compiles_faster(
-                self.model, self._example(2 * batch_size), self.precision
-            )
+        few = self._example(64)
+        if recipe.precision == "auto":
+            faster = fastest_precision(self.model.train(), few)
+            bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
+            self.precision = faster.with_bfloat16(bfloat16)
+        whole = [stage for stage in recipe.running_stages if not stage.cached]
+        if not whole or world.size > 1:
+            return
+        views = 2 * patches * sum(stage.passes(patches) * stage.epochs for stage in whole)
+        seconds = step_seconds(self.model.train(), few, self.precision)
+        if seconds * views / len(few) > COMPILED_FROM:
+            batch = self._example(2 * whole[0].batch_size)
+            self.compiled = compiles_faster(self.model, batch, self.precision)
 
     def _example(self, count: int) -> Tensor:
         """So many views; the random numbers of the training stay."""

@@ -120,6 +120,9 @@ class Stage(Settings):
     ``output_dim`` as half a ``cosine``, or is ``held`` for two thirds of the stage, then falls
     during an eighth.
 
+    ``least_draws``: an epoch passes over the patches as often as it takes to draw so many, since
+    small collections need as many steps as larger ones.
+
     ``schedule``: the learning rate rises linearly over ``warmup_epochs`` and falls as a cosine,
     per ``epoch`` as published (the first epoch of a warm-up then has rate 0) or per ``step``.
     """
@@ -136,6 +139,7 @@ class Stage(Settings):
     neighbors: int = Field(default=0, ge=0)
     head_layers: int = Field(default=0, ge=0, le=8)
     whitening: float = Field(default=0.0, ge=0, le=1)
+    least_draws: int = Field(default=0, ge=0)
     optimizer: Optimizer
     warmup_epochs: float = Field(default=0, ge=0)
     schedule: Literal["epoch", "step"] = "step"
@@ -161,6 +165,10 @@ class Stage(Settings):
     def cached(self) -> bool:
         """Whether features are computed once."""
         return bool(self.cached_views or self.neighbors)
+
+    def passes(self, patches: int) -> int:
+        """Return how often an epoch passes over so many patches."""
+        return max(1, -(-self.least_draws // patches))
 
     def dimensions(self, epoch: int) -> int:
         """Return how many outputs enter the loss in an epoch (from 0)."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, get_args
 
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
 from napari_tsimcne.recipe._models import (
     Grid,
@@ -68,20 +69,20 @@ def _build(
 
     Raises
     ------
-    ValueError
+    InputError
         Where a number is out of range, or ``epochs`` has not one number a stage.
     """
     patches = patches or Grid()
     published = name.startswith("paper")
     kind = views or ("natural" if published else "histology" if rgb else "fluorescence")
     if kind not in VIEWS:
-        raise ValueError(f"views '{kind}' are not known: use one of {', '.join(VIEWS)}")
+        raise InputError(f"views '{kind}' are not known: use one of {', '.join(VIEWS)}")
     augmentations: Augmentations = VIEWS[kind]
     stages = _STAGES[name](batch_size or (1024 if published else 256), map_dimensions)
     if epochs is not None:
         if len(epochs) != len(stages):
             names = ", ".join(stage.name for stage in stages)
-            raise ValueError(
+            raise InputError(
                 f"epochs: the preset {name} has {len(stages)} stages ({names}), "
                 f"{len(epochs)} numbers were given"
             )
@@ -153,6 +154,7 @@ def map_stage(dimensions: int, epochs: int = 100) -> Stage:
         name="map", epochs=epochs, output_dim=dimensions, trains="head",
         optimizer=Optimizer(method="adamw", learning_rate=3e-3, weight_decay=1e-4),
         warmup_epochs=2, batch_size=256, neighbors=15, head_layers=2, whitening=0.75,
+        least_draws=4096,
     )  # fmt: skip
 
 
@@ -160,14 +162,14 @@ def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
     return (
         Stage(name="features", epochs=epochs, output_dim=128,
               optimizer=Optimizer(method="muon", learning_rate=1.5e-3, weight_decay=0.01),
-              warmup_epochs=1, batch_size=batch),
+              warmup_epochs=1, batch_size=batch, least_draws=1024),
         map_stage(dimensions),
     )  # fmt: skip
 
 
 _STAGES: dict[PresetName, Callable[[int, int], tuple[Stage, ...]]] = {
     "quick": partial(_fast, epochs=20),
-    "thorough": partial(_fast, epochs=100),
+    "thorough": partial(_fast, epochs=80),
     "paper": partial(_paper, loss="cauchy"),
     "paper-cosine": partial(_paper, loss="cosine"),
     "paper-2d": partial(_straight, epochs=1000),
