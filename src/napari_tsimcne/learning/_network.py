@@ -141,7 +141,9 @@ class Whitening(nn.Module):
         variances, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
         floor = self.SHRINKAGE * variances.mean().clamp_min(1e-12)
         self.center.copy_(center)
-        self.matrix.copy_(axes * (variances.clamp_min(0) + floor).pow(-power / 2))
+        lengths = (variances.clamp_min(0) + floor).pow(-power / 2)
+        # Turned back to where H was: axes of equal variance are arbitrary, and so is every sign.
+        self.matrix.copy_(axes * lengths @ axes.T)
 
 
 class Head(nn.Module):
