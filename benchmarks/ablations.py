@@ -41,6 +41,7 @@ _ADAMW = {"method": "adamw", "learning_rate": 1.5e-3, "weight_decay": 0.01}
 
 FEATURES: dict[str, Change] = {
     "quick": lambda recipe: None,
+    "untrained": _set("stages.0.epochs", 0),
     "adamw": _set("stages.0.optimizer", _ADAMW),
     "sgd": _set("stages.0.optimizer", {"method": "sgd", "learning_rate": 0.03}),
     "cosine": _set("stages.0.loss", "cosine"),
