@@ -143,7 +143,7 @@ def corners_of(table):
 def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert "81 patches of 1 image, 2 channels" in dock.form.summary.text()
     press_train(dock, qtbot)
-    assert dock.status.text() == "Done." and set(dock.curve.stages) == {"features", "readout"}
+    assert dock.status.text() == "Done." and set(dock.curve.stages) == {"features", "map"}
     run, view = dock.run, dock.map_view
     let_layout_settle(view, qtbot)
 
