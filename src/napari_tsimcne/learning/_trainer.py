@@ -292,7 +292,7 @@ class Trainer:
 
     def _fit_short_readout(self) -> Iterator[Event]:
         """Make a map of features learnt so far; the checkpoint stays where training stopped."""
-        self._stages = (map_stage(self.recipe.map_dimensions),)
+        self._stages = (map_stage(self.recipe.map_dimensions, epochs=30),)
         self._position, self._order, self._optimizer_state = Position(), None, {}
         self._save_checkpoint = None
         self._watch()
