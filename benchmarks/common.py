@@ -1,8 +1,6 @@
 """What the benchmarks share: real images with known classes, one training, and its scores."""
 
-import json
 import os
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 import tifffile
-import torch
 from PIL import Image
 
-import napari_tsimcne
 from napari_tsimcne.explore import knn_accuracy
 from napari_tsimcne.learning import Checkpoint, Scaling, Trainer
 from napari_tsimcne.patches import channel_ranges
@@ -125,26 +121,3 @@ def learn(
         "loss": {name: round(value, 4) for name, value in loss.items()},
     }
     return result, kept[0]
-
-
-def machine() -> dict:
-    """Return what a figure depends on."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        cpu = next(line.split(": ")[1] for line in info.read_text().splitlines()
-                   if line.startswith("model name"))  # fmt: skip
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else None
-    return {
-        "cpu": cpu, "cores": os.cpu_count(), "device": device, "python": platform.python_version(),
-        "torch": torch.__version__, "napari-tsimcne": napari_tsimcne.__version__,
-    }  # fmt: skip
-
-
-def write(out: Path | None, **figures: object) -> None:
-    """Print a line of figures, and append it to a file of JSON lines."""
-    line = json.dumps(figures)
-    print(line, flush=True)
-    if out is not None:
-        with out.open("a") as file:
-            file.write(line + "\n")

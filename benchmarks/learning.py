@@ -22,11 +22,12 @@ import ablations
 import numpy as np
 import torch
 import typer
-from common import SETS, Patches, learn, machine, write
+from common import SETS, Patches, learn
+from record import machine, write
 
 from napari_tsimcne.explore import knn_accuracy
 from napari_tsimcne.learning import Trainer
-from napari_tsimcne.recipe import PRESETS, Grid, Network, Recipe
+from napari_tsimcne.recipe import PRESETS, Grid, Recipe
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 app.command()(ablations.main)
@@ -147,7 +148,7 @@ def _run_reference(python: Path, patches: Patches, job: dict) -> dict:
 
 
 @app.command()
-def scaling(sizes: str = "1000,4000,16000,64000", out: Out = None) -> None:
+def scaling(sizes: str = "1000,10000,100000", out: Out = None) -> None:
     """Seconds and memory by the number of patches: one epoch of features, five of the map."""
     write(out, what="machine", **machine())
     for size in sizes.split(","):
@@ -162,9 +163,7 @@ def scaling_of(count: int) -> None:
 
     patches = SETS["pbc"]().some(count)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    recipe = Recipe.quick(
-        Grid(size=28), rgb=True, margin=0, epochs=(1, 5), network=Network(groups=3, width=16)
-    )
+    recipe = Recipe.quick(Grid(size=28), rgb=True, margin=0, epochs=(1, 5))
     begun, moments = time.perf_counter(), {}
     trainer = Trainer(patches.values, patches.scaling(recipe.normalization), True, recipe)
     for event in trainer.train():

@@ -1,10 +1,21 @@
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from napari_tsimcne import ImageSource, InputError, open_images
-from napari_tsimcne.images import check_alike, from_layer, join_channels, open_file
+from napari_tsimcne.images import (
+    check_alike,
+    check_labels,
+    from_layer,
+    join_channels,
+    labels_from_layer,
+    open_file,
+    pair_labels,
+)
+from napari_tsimcne.images._axes import name_axes
 
 EVERYTHING = (slice(None), slice(None))
 
@@ -126,7 +137,7 @@ def test_layers_become_images():
     )
     image = from_layer(labelled)
     assert image.axes == "CYX" and image.pixel_size == (0.5, 0.5)
-    assert image.unit.startswith("mic")
+    assert image.unit == "µm"
     assert from_layer(Layer(data)).axes == "CYX"
     assert from_layer(Layer(data), axes="ZYX").axes == "ZYX"
     assert from_layer(Layer(np.zeros((12, 20, 30)))).axes == "ZYX"
@@ -156,6 +167,125 @@ def test_images_of_one_map_must_be_alike(stripes):
         check_alike([a, ImageSource.from_array(stripes.astype(float), name="b")])
     with pytest.raises(InputError, match="same channels"):
         check_alike([a, ImageSource.from_array(np.stack([stripes] * 2), "CYX", name="b")])
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((50, 60), "YX"),
+        ((3, 50, 60), "CYX"),
+        ((9, 50, 60), "ZYX"),
+        ((50, 60, 3), "YXC"),
+        ((9, 8, 50, 60), "TZYX"),
+        ((9, 3, 50, 60), "ZCYX"),
+        ((3, 9, 50, 60), "CZYX"),
+        ((9, 3, 8, 50, 60), "TCZYX"),
+        ((9, 8, 7, 50, 60), "TCZYX"),
+    ],
+)
+def test_guesses_of_axes(shape, axes):
+    assert "".join(name_axes([None] * len(shape), shape)) == axes
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_guesses_keep_what_is_known_and_never_name_two_alike(data):
+    shape = data.draw(st.lists(st.integers(1, 40), min_size=2, max_size=7))
+    letters = data.draw(st.permutations("TCZYX"))
+    known = [data.draw(st.sampled_from([None, letter])) for letter in letters[: len(shape)]]
+    known += [None] * (len(shape) - len(known))
+    named = name_axes(known, shape)
+    assert all(a == b for a, b in zip(known, named, strict=True) if a is not None)
+    given_names = [letter for letter in named if letter]
+    assert len(given_names) == len(set(given_names))
+    if len(shape) <= 4:
+        assert None not in named
+
+
+# --- layers, channels, labels -------------------------------------------------------------------
+
+
+def test_pyramids_and_alpha_of_layers():
+    from napari.layers import Image as Layer
+
+    rgba = np.random.default_rng(0).integers(0, 9, (64, 80, 4), dtype=np.uint8)
+    layer = Layer([rgba, rgba[::2, ::2]], rgb=True, multiscale=True, scale=(0.5, -0.5),
+                  units=("um", "um"))  # fmt: skip
+    image = from_layer(layer)
+    assert image.pixel_size == (0.5, 0.5) and image.unit == "µm"
+    assert np.array_equal(
+        image.read(0, 0, *EVERYTHING, level=1), rgba[::2, ::2, :3].transpose(2, 0, 1)
+    )
+    assert np.array_equal(image.opaque(0, 0, *EVERYTHING), rgba[..., 3] > 0)
+
+
+def test_labels_of_layers_have_no_channels():
+    from napari.layers import Labels
+
+    stack = np.random.default_rng(0).integers(0, 9, (3, 20, 30))
+    labels = labels_from_layer(Labels(stack, name="cells"))
+    assert labels.axes == "ZYX" and labels.channels == 1
+    assert np.array_equal(labels.read(0, 1, *EVERYTHING)[0], stack[1])
+    assert labels_from_layer(Labels(stack), axes="TYX").axes == "TYX"
+    with pytest.raises(InputError, match="channels"):
+        labels_from_layer(Labels(stack), axes="CYX")
+
+
+def named(*names: str) -> list[ImageSource]:
+    return [ImageSource.from_array(np.zeros((4, 5), int), "YX", name=name) for name in names]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["A01.tif", "masks/A01_cp_masks.png", "A01_labels.ome.tif", "A01-mask.tif", "A01_SEG.zarr"],
+)
+def test_labels_are_paired_by_name(label):
+    images = named("wells/A02.ome.tif", "wells/A01.ome.tif")
+    pairs = pair_labels(images, named("A02_mask.tif", label))
+    assert {image: own.name for image, own in pairs.items()} == {
+        "wells/A01.ome.tif": label,
+        "wells/A02.ome.tif": "A02_mask.tif",
+    }
+
+
+def test_one_image_and_one_label_image_belong_together():
+    (pair,) = pair_labels(named("x_TYX_uint16.ome.tif"), named("x_TYX_labels.tif")).items()
+    assert (pair[0], pair[1].name) == ("x_TYX_uint16.ome.tif", "x_TYX_labels.tif")
+
+
+def test_folders_series_and_fields_tell_labels_apart():
+    names = ["control/1.tif", "treated/1.tif", "s.tif", "s.tif#1", "p.zarr/A/1/0", "p.zarr/A/2/0"]
+    labels = ["treated/1_mask.tif", "control/1_mask.tif", "s_seg.tif#1", "s_seg.tif",
+              "p_labels.zarr/A/2/0", "p_labels.zarr/A/1/0"]  # fmt: skip
+    pairs = pair_labels(named(*names), named(*labels))
+    assert [pairs[name].name for name in names] == [labels[i] for i in (1, 0, 3, 2, 5, 4)]
+
+
+def test_labels_that_are_missing_or_ambiguous_are_named():
+    with pytest.raises(InputError, match=r"no label image .*'B\.tif'.*B_labels\.tif"):
+        pair_labels(named("A.tif", "B.tif"), named("A.tif"))
+    with pytest.raises(InputError, match=r"several label images fit 'A\.tif'"):
+        pair_labels(named("A.tif", "B.tif"), named("A_mask.tif", "A_seg.tif", "B.tif"))
+    with pytest.raises(InputError, match=r"'A\.tif' fits both 'A\.png' and 'A\.jpg'"):
+        pair_labels(named("A.png", "A.jpg"), named("A.tif"))
+
+
+def test_labels_must_fit_their_image():
+    movie = ImageSource.from_array(np.zeros((3, 2, 8, 9)), "TCYX", name="movie")
+    for shape, axes in [((8, 9), "YX"), ((3, 8, 9), "TYX")]:
+        check_labels(movie, ImageSource.from_array(np.zeros(shape, int), axes))
+    for shape, axes, reason in [
+        ((9, 8), "YX", "9 x 8 pixels"),
+        ((4, 8, 9), "TYX", "4 time points"),
+        ((2, 8, 9), "ZYX", "2 slices"),
+        ((2, 8, 9), "CYX", "2 channels"),
+        ((8, 9, 3), "YXS", "RGB"),
+    ]:
+        with pytest.raises(InputError, match=reason):
+            check_labels(movie, ImageSource.from_array(np.zeros(shape, int), axes))
 
 
 def test_real_files_open(real_data):

@@ -1,31 +1,82 @@
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tsimcne import Grid, ImageSource, InputError
+from napari_tsimcne.images import Level, open_images
 from napari_tsimcne.patches import (
+    Cut,
+    _extract,
+    _store,
     channel_ranges,
     extract_patches,
     grid_origins,
+    iterate_patches,
+    keep_rows,
+    make_store,
     open_store,
     patch_at,
     patch_corners,
     place_grid,
+    place_objects,
     validate_table,
+    write_rows,
 )
-from napari_tsimcne.recipe import Normalization
+from napari_tsimcne.patches._windows import snapped
+from napari_tsimcne.recipe import Normalization, Objects
 
 grids = st.builds(Grid, size=st.integers(8, 40), stride=st.integers(1, 50))
 few = settings(deadline=None, max_examples=60)
+lengths = st.floats(4, 60)
 
 
-@given(st.integers(1, 200), grids)
-def test_windows_fit_and_no_further_one_would(length, grid):
-    origins = grid_origins(length, grid)
-    assert len(origins) == max(0, (length - grid.size) // grid.stride + 1)
-    assert all(o >= 0 and o + grid.size <= length for o in origins)
-    assert np.array_equal(origins, np.arange(len(origins)) * grid.stride)
+@given(st.integers(1, 200), lengths, lengths, st.floats(0, 40))
+def test_windows_fit_and_no_further_one_would(length, size, step, offset):
+    origins = grid_origins(length, size, step, offset)
+    assert (origins + size <= length + 0.02).all() and (origins >= offset).all()
+    assert np.allclose(origins, offset + np.arange(len(origins)) * step)
+    assert offset + len(origins) * step + size > length
+
+
+@given(st.integers(1, 200), lengths, st.floats(0.2, 1), st.floats(0, 40))
+def test_padded_windows_cover_every_pixel_from_the_offset_on(length, size, share, offset):
+    step = size * share
+    origins = grid_origins(length, size, step, offset, "pad")
+    if offset >= length:
+        assert not len(origins)
+        return
+    assert origins[0] == offset and origins[-1] < length
+    assert origins[-1] + size >= length - 0.02 and (np.diff(origins) <= size + 1e-9).all()
+    # None but the last reaches the end: no window is there for nothing.
+    assert (origins[:-1] + size < length + 0.02).all()
+
+
+@given(st.integers(30, 400), st.integers(30, 400), st.floats(0.1, 2), st.floats(3, 20))
+def test_sizes_in_micrometres_meet_at_one_scale(height, width, pixel_size, size):
+    image = ImageSource.from_array(
+        np.zeros((height, width), np.uint8), pixel_size=(pixel_size, pixel_size), unit="µm"
+    )
+    grid = Grid(size=size, unit="µm", pixels=16, edges="pad")
+    table = place_grid([image], grid)
+    assert np.allclose(table["size"] * pixel_size, size)
+    assert (np.diff(np.unique(table["y"])) * pixel_size).tolist() == pytest.approx(
+        [size] * (table["y"].nunique() - 1)
+    )
+
+
+def test_sizes_in_micrometres_need_square_pixels_of_known_size():
+    pixels = np.zeros((64, 64), np.uint8)
+    grid = Grid(size=20, unit="µm", pixels=16)
+    with pytest.raises(InputError, match="does not say how large its pixels are"):
+        place_grid([ImageSource.from_array(pixels)], grid)
+    with pytest.raises(InputError, match=r"2 x 1 µm, not square"):
+        place_grid([ImageSource.from_array(pixels, pixel_size=(2, 1), unit="µm")], grid)
 
 
 @given(st.integers(8, 90), st.integers(8, 90), st.integers(8, 30))
@@ -44,27 +95,173 @@ def test_tiles_cover_every_pixel_of_the_covered_part_once(height, width, size):
     assert (whole == 1).all() and count.sum() == whole.size
 
 
+class Chunked:
+    """An array that is read in chunks, and counts how often each was."""
+
+    def __init__(self, array, chunks):
+        self.array, self.chunks, self.reads = array, chunks, []
+
+    def __getitem__(self, index):
+        self.reads.append(index)
+        return self.array[index]
+
+
 @few
 @given(
-    st.integers(8, 60), st.integers(8, 60), grids, st.integers(0, 12),
-    st.integers(1, 2), st.integers(1, 3),
+    st.integers(8, 60), st.integers(8, 60), grids, st.integers(0, 12), st.integers(1, 2),
+    st.integers(1, 3), st.integers(1, 30), st.integers(1, 30), st.integers(1, 4000),
+    st.sampled_from(["drop", "pad"]),
 )  # fmt: skip
-def test_crops_hold_exactly_their_pixels(tmp_path_factory, height, width, grid, margin, t, c):
-    if min(height, width) < grid.size:
+def test_crops_hold_exactly_their_pixels(
+    tmp_path_factory, height, width, grid, margin, t, c, rows, columns, block, edges
+):
+    grid = Grid(**{**grid.model_dump(), "edges": edges})
+    if min(height, width) < grid.size and edges == "drop":
         return
     pixels = np.random.default_rng(0).integers(0, 60000, (t, c, height, width), dtype=np.uint16)
-    image = ImageSource.from_array(pixels, "TCYX")
+    array = Chunked(pixels, (1, c, rows, columns))
+    image = replace(ImageSource.from_array(pixels, "TCYX"), load=lambda: array)
     table = place_grid([image], grid)
     path = tmp_path_factory.mktemp("store") / "patches.npy"
-    written, skipped = extract_patches([image], table, margin, path)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_extract, "BLOCK_BYTES", block)
+        written, skipped = extract_patches([image], table, Cut(grid.pixels, margin), path)
     store = open_store(path)
     assert not skipped and len(store) == len(written) == len(table)
-    edges = ((0, 0), (0, 0), (margin, margin), (margin, margin))
+    beyond = int(grid.size) + margin
+    edges = ((0, 0), (0, 0), (beyond, beyond), (beyond, beyond))
     padded = np.pad(pixels, edges, mode="symmetric")
     for row, crop in zip(written.itertuples(), store, strict=True):
-        top, left = (int(v - (grid.size - 1) / 2) for v in (row.y, row.x))
-        side = grid.size + 2 * margin
+        top, left = (int(v - (grid.size - 1) / 2) + beyond - margin for v in (row.y, row.x))
+        side = int(grid.size) + 2 * margin
         assert np.array_equal(crop, padded[row.t, :, top : top + side, left : left + side])
+    # Blocks are whole chunks, and each is read once.
+    assert len(array.reads) == len({str(index) for index in array.reads})
+    for index in array.reads:
+        for along, chunk, length in zip(index[-2:], (rows, columns), (height, width), strict=True):
+            assert along.start % min(chunk, length) == 0
+
+
+@few
+@given(st.floats(9, 60), st.integers(8, 32), st.floats(0, 1), st.floats(0, 1))
+def test_a_resampled_ramp_keeps_its_place(size, side, fy, fx):
+    """Linear interpolation and a symmetric blur leave a ramp as it is: each value is its place."""
+    places = np.stack(np.indices((160, 160))).astype(np.float32)
+    image = ImageSource.from_array(places, "CYX")
+    reach = size / 2 + 2 * size / side + 3
+    y, x = (reach + f * (159 - 2 * reach) for f in (fy, fx))
+    table = place_grid([image], Grid(size=16)).iloc[:1].assign(y=y, x=x, size=size)
+    ((_, (crop,)),) = iterate_patches([image], table, Cut(side))
+    if abs(size - side) < 1e-5:
+        return
+    expected = (np.arange(side) - (side - 1) / 2) * size / side
+    assert np.allclose(crop[0], (y + expected)[:, None], atol=1e-2)
+    assert np.allclose(crop[1], (x + expected)[None, :], atol=1e-2)
+
+
+def test_integers_are_rounded_and_whole_numbers_stay_in_range():
+    pixels = np.full((64, 64), 255, np.uint8)
+    image = ImageSource.from_array(pixels)
+    table = place_grid([image], Grid(size=40, pixels=16))
+    ((_, crops),) = iterate_patches([image], table, Cut(16, margin=5))
+    assert crops.dtype == np.uint8 and (crops == 255).all()
+
+
+def test_large_windows_are_read_from_a_pyramid():
+    base = np.random.default_rng(0).integers(0, 255, (512, 512), np.uint8)
+    quarter = base.reshape(128, 4, 128, 4).mean(axis=(1, 3)).astype(np.uint8)
+
+    def never():
+        raise AssertionError("the finest level is not needed")
+
+    image = replace(
+        ImageSource.from_array(base), load=never, levels=(Level((128, 128), lambda: quarter),)
+    )
+    table = place_grid([image], Grid(size=64, pixels=16))
+    ((_, crops),) = iterate_patches([image], table, Cut(16))
+    # A window of 64 px is 16 px there: it is taken as it is.
+    tiles = quarter.reshape(8, 16, 8, 16).swapaxes(1, 2).reshape(-1, 16, 16)
+    assert np.array_equal(crops[:, 0], tiles)
+
+
+@pytest.mark.parametrize("method", ["keep", "dim", "mask"])
+def test_surroundings_of_an_object(method):
+    pixels = np.full((40, 40), 100, np.uint16)
+    marks = np.zeros((40, 40), np.int64)
+    marks[10:20, 10:20], marks[10:20, 21:30] = 2**40, 7
+    image = ImageSource.from_array(pixels, name="a")
+    labels = {"a": ImageSource.from_array(marks)}
+    settings = Objects(size=16, surroundings=method, dimming=0.3)
+    table, settings = place_objects([image], labels, settings)
+    cut = Cut.of(settings, 2, labels)
+    ((rows, crops),) = iterate_patches([image], snapped(table, 16), cut)
+    for label, (crop,) in zip(rows["label"], crops, strict=True):
+        row = rows[rows["label"] == label].iloc[0]
+        top, left = (int(row[axis] - 7.5) - 2 for axis in ("y", "x"))
+        own = marks[top : top + 20, left : left + 20] == label
+        assert own.any() and (crop[own] == 100).all()
+        assert (crop[~own] == {"keep": 100, "dim": 30, "mask": 0}[method]).all()
+
+
+def test_cutting_can_be_cancelled_and_leaves_nothing(tmp_path):
+    image = ImageSource.from_array(np.zeros((200, 200), np.uint8))
+    table = place_grid([image], Grid(size=10))
+
+    class CancelledError(Exception):
+        pass
+
+    def cancel(done, total):
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        extract_patches([image], table, Cut(10), tmp_path / "p.npy", cancel)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_workers_of_a_cluster_write_one_store(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    pixels = np.random.default_rng(0).integers(0, 60000, (3, 600, 500), dtype=np.uint16)
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(
+        path, pixels, tile=(64, 64), photometric="minisblack", metadata={"axes": "CYX"}
+    )
+    images, _ = open_images(path)
+    table = place_grid(images, Grid(size=20))
+    here, there = tmp_path / "here.npy", tmp_path / "there.npy"
+    extract_patches(images, table, Cut(20, 3), here)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        pytest.MonkeyPatch.context() as patched,
+    ):
+        patched.setattr(_extract, "BLOCK_BYTES", 1 << 18)
+        extract_patches(images, table, Cut(20, 3), there, scheduler=cluster.scheduler_address)
+    assert here.read_bytes() == there.read_bytes()
+
+
+def test_a_cluster_that_is_not_there(tmp_path):
+    pytest.importorskip("distributed")
+    image = ImageSource.from_array(np.zeros((40, 40), np.uint8))
+    table = place_grid([image], Grid(size=10))
+    with pytest.raises(InputError, match="cannot be reached"):
+        extract_patches([image], table, Cut(10), tmp_path / "p.npy", scheduler="nowhere")
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40).filter(any), st.integers(1, 5))
+def test_rows_of_a_store_can_be_left_out(kept, side):
+    values = np.random.default_rng(0).integers(0, 255, (len(kept), 2, side, side), np.uint8)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_store, "COPIED_AT_ONCE", 3 * side)
+        path = Path(folder) / "p.npy"
+        make_store(path, values.shape, values.dtype)
+        order = np.random.default_rng(1).permutation(len(kept))
+        for rows in np.array_split(order, 3):
+            if len(rows):
+                write_rows(path, np.sort(rows), values[np.sort(rows)])
+        assert np.array_equal(np.load(path), values)
+        keep_rows(path, np.array(kept))
+        assert np.array_equal(np.load(path), values[np.array(kept)])
 
 
 @few
@@ -99,22 +296,26 @@ def test_images_without_room_have_no_patch_but_do_not_hinder():
     assert set(place_grid(images, Grid(size=20))["image"]) == {"40"}
 
 
-def test_an_image_that_cannot_be_read_is_left_out_whole(tmp_path):
-    class Breaks:
+def test_an_image_that_cannot_be_read_is_left_out_whole(tmp_path, monkeypatch):
+    class Breaks(Chunked):
         def __getitem__(self, index):
-            if index[0].start > 20:
+            if index[0].stop > 20:
                 raise OSError("disk error")
-            return np.ones((40, 40), np.uint8)[index]
+            return super().__getitem__(index)
 
+    monkeypatch.setattr(_extract, "BLOCK_BYTES", 400)
     good = ImageSource.from_array(np.zeros((40, 40), np.uint8), name="good")
-    bad = ImageSource("bad", "YX", (40, 40), np.dtype("uint8"), ("c",), load=Breaks)
+    array = Breaks(np.ones((40, 40), np.uint8), (10, 40))
+    bad = replace(good, name="bad", load=lambda: array)
     table = place_grid([bad, good], Grid(size=10))
-    written, skipped = extract_patches([bad, good], table, 0, tmp_path / "p.npy")
+    written, skipped = extract_patches([bad, good], table, Cut(10), tmp_path / "p.npy")
+    assert array.reads  # part of it could be read
     assert set(written["image"]) == {"good"} and len(written) == 16
     assert np.array_equal(written["patch"], np.arange(16))
     assert [s.name for s in skipped] == ["bad"] and "disk error" in skipped[0].reason
     store = open_store(tmp_path / "p.npy")
     assert store.shape == (16, 1, 10, 10) and not store.any()
+    assert [path.name for path in tmp_path.iterdir()] == ["p.npy"]
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
@@ -122,7 +323,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
     pixels[25, 3] = np.nan
     image = ImageSource.from_array(pixels, name="broken")
     with pytest.raises(InputError, match=r"'broken' holds 1 values that are not finite"):
-        extract_patches([image], place_grid([image], Grid(size=10)), 0, tmp_path / "p.npy")
+        extract_patches([image], place_grid([image], Grid(size=10)), Cut(10), tmp_path / "p.npy")
 
 
 def test_ranges_come_from_percentiles_or_the_type():

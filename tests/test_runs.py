@@ -81,13 +81,11 @@ def test_what_cannot_become_a_run_leaves_no_folder(stripes, tmp_path):
         Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)],
                    Recipe.quick(Grid(size=70), batch_size=8))  # fmt: skip
 
-    def cancel(done, total):
+    def cancel(what, done, total):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Run.create(
-            tmp_path / "a" / "run", [ImageSource.from_array(stripes)], recipe, progress=cancel
-        )
+        Run.create(tmp_path / "a" / "run", [ImageSource.from_array(stripes)], recipe, told=cancel)
     assert not (tmp_path / "a" / "run").exists()
 
 

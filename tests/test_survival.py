@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import make_tiny_run
+from test_cutting import draw_cells
 
-from napari_tsimcne import Run
+from napari_tsimcne import ImageSource, InputError, Objects, Recipe, Run
 from napari_tsimcne.events import Failed, Finished, Paused, Prepared, Progress, Resumed, Saved
 from napari_tsimcne.images import open_images
 from napari_tsimcne.recipe import Optimizer
@@ -108,7 +109,6 @@ def test_new_images_onto_an_old_map(tmp_path):
 
 
 def test_the_patches_of_a_run_land_where_they_are(tmp_path):
-    from napari_tsimcne import ImageSource
     from napari_tsimcne.samples import CHANNELS, synthetic_field
 
     run = make_tiny_run(tmp_path / "run")
@@ -118,6 +118,26 @@ def test_the_patches_of_a_run_land_where_they_are(tmp_path):
     table = pd.concat(embed(run, [image], device="cpu"))
     assert np.allclose(table[["map_x", "map_y"]], run.coordinates, atol=1e-3)
     assert (table["familiarity"] > 0.5).mean() > 0.3
+
+
+def test_new_objects_onto_a_map_of_objects(tmp_path):
+    sources, labels = [], {}
+    for number in range(4):
+        pixels, marks = draw_cells(seed=number)
+        sources.append(ImageSource.from_array(pixels, "CYX", name=str(number)))
+        labels[str(number)] = ImageSource.from_array(marks)
+    recipe = Recipe.quick(Objects(surroundings="dim"), epochs=(1, 2), batch_size=16)
+    run = Run.create(tmp_path / "run", sources[:3], recipe, labels=labels)
+    train(run, device="cpu")
+    with pytest.raises(InputError, match="need label images"):
+        next(embed(run, sources[3:], device="cpu"))
+    table = pd.concat(embed(run, sources[3:], labels=labels, device="cpu"))
+    assert len(table) == 25 and sorted(table["label"]) == list(range(1, 26))
+    # The size found for the run holds for new images too.
+    assert (table["size"] == run.recipe.patches.size).all()
+    known = pd.concat(embed(run, sources[:3], labels=labels, device="cpu"))
+    known = known.sort_values("patch")
+    assert np.allclose(known[["map_x", "map_y"]], run.coordinates, atol=1e-3)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -13,12 +13,12 @@ In a few lines::
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from napari_tsimcne.errors import InputError
     from napari_tsimcne.images import ImageSource, open_images
-    from napari_tsimcne.recipe import Grid, Recipe
+    from napari_tsimcne.recipe import Grid, Objects, Points, Recipe
     from napari_tsimcne.runs import Run
     from napari_tsimcne.training import train
 
@@ -27,13 +27,18 @@ _HOMES = {
     "Grid": "recipe",
     "ImageSource": "images",
     "InputError": "errors",
+    "Objects": "recipe",
+    "Points": "recipe",
     "Recipe": "recipe",
     "Run": "runs",
     "open_images": "images",
     "train": "training",
 }
 
-__all__ = ["Grid", "ImageSource", "InputError", "Recipe", "Run", "open_images", "train"]
+__all__ = [
+    "Grid", "ImageSource", "InputError", "Objects", "Points", "Recipe", "Run", "open_images",
+    "train",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -129,18 +131,29 @@ def train_for_window(run: Run, device: str, threads: int | None, checkpoint_seco
 
 
 @contextmanager
-def bar(text: str) -> Iterator[Callable[..., None]]:
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Give what shows one bar for each thing that is done, as ``Run.create`` tells it."""
     columns = (
-        TextColumn("{task.fields[title]}"), BarColumn(bar_width=24), TaskProgressColumn(),
-        TimeElapsedColumn(), TextColumn("{task.description}"),
+        TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(),
+        TimeElapsedColumn(), TextColumn("{task.fields[detail]}"),
     )  # fmt: skip
+    tasks: dict[str, TaskID] = {}
     with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        task = progress.add_task("", title=text, total=None)
 
-        def update(done: float, total: float, description: str = "") -> None:
-            progress.update(task, completed=done, total=total, description=description)
+        def told(what: str, done: float, total: float, detail: str = "") -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None, detail="")
+            progress.update(tasks[what], completed=done, total=total, detail=detail)
 
-        yield update
+        yield told
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Callable[..., None]]:
+    """Give what shows one bar: done, total, and a detail."""
+    with bars() as told:
+        told(text, 0, 1)
+        yield partial(told, text)
 
 
 def warn(text: str) -> None:

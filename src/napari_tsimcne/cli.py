@@ -11,15 +11,17 @@ import sys
 import traceback
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_tsimcne import __version__
+from napari_tsimcne import _options as options
 from napari_tsimcne._terminal import (
     FAILURE,
     USER_ERROR,
     bar,
+    bars,
     console,
     errors,
     train_for_window,
@@ -27,10 +29,10 @@ from napari_tsimcne._terminal import (
     warn,
 )
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.recipe import VIEWS, NormalizationName, PresetName
+from napari_tsimcne.recipe import Objects
 
 if TYPE_CHECKING:
-    from napari_tsimcne.recipe import Network
+    from napari_tsimcne.images import Opened
     from napari_tsimcne.runs import Run
 
 app = typer.Typer(
@@ -40,14 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _debug = False
-
-
-Preset = StrEnum("Preset", {name: name for name in get_args(PresetName)})  # type: ignore[misc]
-QUICK = Preset("quick")
-NormalizationChoice = StrEnum(  # type: ignore[misc]
-    "NormalizationChoice", {name: name for name in get_args(NormalizationName)}
-)
-Views = StrEnum("Views", {name: name for name in VIEWS})  # type: ignore[misc]
 
 
 class Device(StrEnum):
@@ -86,72 +80,64 @@ def _options(
 
 @app.command()
 def run(
-    sources: Annotated[
-        list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
-    ],
+    sources: options.Sources,
     out: Annotated[Path, typer.Option(help="Folder of the run; must be new.", metavar="RUN")],
-    patch_size: Annotated[int, typer.Option(help="Side of a patch in pixels.", min=8, max=1024)],
-    stride: Annotated[
-        int | None,
-        typer.Option(help="Step between patches in pixels; the patch size if not given.", min=1),
-    ] = None,
-    margin: Annotated[
-        int | None,
-        typer.Option(
-            help="Pixels kept around each patch, so that turned views show real surroundings; "
-            "as many as the views need if not given. 0 where neighbouring tiles are unrelated.",
-            min=0,
-        ),
-    ] = None,
-    preset: Annotated[
-        Preset,
-        typer.Option(help="quick: minutes on a CPU; thorough: half an hour; paper: as published."),
-    ] = QUICK,
-    normalization: Annotated[
-        NormalizationChoice | None,
-        typer.Option(
-            help="Values taken as black and white: percentiles of each channel over all images, "
-            "of each image by itself, or none: the range of the pixel type."
-        ),
-    ] = None,
-    views: Annotated[
-        Views | None,
-        typer.Option(help="What views may vary: by default what suits RGB or other images."),
-    ] = None,
-    epochs: Annotated[
-        str | None, typer.Option(help="Epochs of each stage, e.g. 20,40 for quick.")
-    ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a batch.", min=2)] = None,
-    map_dimensions: Annotated[int, typer.Option(help="Dimensions of the map.", min=2, max=3)] = 2,
-    pretrained: Annotated[
-        str,
-        typer.Option(
-            help="Start the backbone from 'imagenet' or from a file of ResNet weights; "
-            "takes a ResNet18 of full width.",
-        ),
-    ] = "",
-    freeze_backbone: Annotated[
-        bool, typer.Option("--freeze-backbone", help="Keep those weights; only the head learns.")
-    ] = False,
+    patch_size: options.PatchSize = None,
+    stride: options.Stride = None,
+    offset: options.Offset = "0,0",
+    edges: options.EdgesOption = options.Edges.drop,
+    pixels: options.Pixels = 0,
+    objects: options.ObjectsOption = None,
+    surroundings: options.SurroundingsOption = options.Surroundings.keep,
+    keep_border: options.KeepBorder = False,
+    least_area: options.LeastArea = 0,
+    points: options.PointsOption = None,
+    background: options.BackgroundOption = options.BackgroundRule.none,
+    threshold_factor: options.ThresholdFactor = 1.0,
+    least_foreground: options.LeastForeground = 0.1,
+    axes: options.Axes = None,
+    pixel_size: options.PixelSize = None,
+    depth: options.DepthOption = "slices",
+    pattern: options.Pattern = None,
+    metadata: options.Metadata = None,
+    margin: options.Margin = None,
+    preset: options.PresetOption = options.QUICK,
+    normalization: options.NormalizationOption = None,
+    views: options.ViewsOption = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    map_dimensions: options.MapDimensions = 2,
+    pretrained: options.Pretrained = "",
+    freeze_backbone: options.FreezeBackbone = False,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
     device: DeviceOption = Device.auto,
+    dask_scheduler: options.DaskScheduler = None,
     cut_only: Annotated[
         bool, typer.Option("--cut-only", help="Cut the patches; learn later, with train.")
     ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Cut images into patches, learn their map, and write it all into a new run folder."""
-    from napari_tsimcne.images import check_alike, open_images
-    from napari_tsimcne.recipe import PRESETS, Grid
+    from napari_tsimcne.images import check_alike
+    from napari_tsimcne.patches import read_points
+    from napari_tsimcne.recipe import PRESETS
     from napari_tsimcne.runs import Run
 
-    epochs_given = _parse_epochs(epochs)
-    images, skipped = open_images(*sources)
-    for file in skipped:
-        warn(f"left out {file.name}: {file.reason}")
+    epochs_given = options.parse_epochs(epochs)
+    patches = options.parse_patches(
+        patch_size=patch_size, stride=stride, offset=offset, edges=edges, pixels=pixels,
+        objects=objects, surroundings=surroundings, keep_border=keep_border,
+        least_area=least_area, points=points,
+    )  # fmt: skip
+    taken_depth = options.parse_depth(depth)
+    images, skipped = _open_images(sources, axes, pixel_size)
     check_alike(images)
+    labels = options.open_labels(images, objects, warn)
+    measure = options.measurement(images, pattern, metadata)
     recipe = PRESETS[preset](
-        Grid(size=patch_size, stride=stride or patch_size),
+        patches,
+        depth=taken_depth,
+        background=options.parse_background(background, threshold_factor, least_foreground),
         margin=margin,
         rgb=images[0].rgb,
         views=views,
@@ -159,14 +145,17 @@ def run(
         epochs=epochs_given,
         batch_size=batch_size,
         map_dimensions=map_dimensions,
-        network=_network(pretrained, freeze_backbone),
+        network=options.parse_network(pretrained, freeze_backbone),
         seed=seed,
     )
-    with bar("Cutting patches") as update:
-        made = Run.create(out, images, recipe, skipped=skipped, progress=update)
+    with bars() as told:
+        made = Run.create(
+            out, images, recipe, labels=labels, points=read_points(points) if points else None,
+            skipped=skipped, measure=measure, told=told, scheduler=dask_scheduler,
+        )  # fmt: skip
     for file in made.info.skipped[len(skipped) :]:
         warn(f"left out {file.name}: {file.reason}")
-    console.print(f"{len(made.table):,} patches of {len(made.info.images)} images", highlight=False)
+    console.print(_cut_text(made), highlight=False)
     if cut_only:
         console.print(f"Train it with: napari-tsimcne train {made.folder}", highlight=False,
                       soft_wrap=True)  # fmt: skip
@@ -176,6 +165,29 @@ def run(
     console.print(
         f"Open it with: napari-tsimcne open {made.folder}", highlight=False, soft_wrap=True
     )
+
+
+@app.command()
+def inspect(
+    sources: options.Sources,
+    axes: options.Axes = None,
+    pixel_size: options.PixelSize = None,
+    debug: DebugOption = False,
+) -> None:
+    """Show how images are read: axes, channels, pixel size; and what cannot be read, and why."""
+    from rich.table import Column, Table
+
+    images, _ = _open_images(sources, axes, pixel_size)
+    names = ("image", "axes", "shape", "type", "channels", "pixel size", "levels")
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None)
+    for image in images:
+        y, x = image.pixel_size
+        size = "" if image.unit == "pixel" else f"{y:.4g} x {x:.4g} {image.unit}"
+        table.add_row(
+            image.name, image.axes, " x ".join(map(str, image.shape)), str(image.dtype),
+            ", ".join(image.channel_names), size, str(1 + len(image.levels)),
+        )  # fmt: skip
+    console.print(table)
 
 
 @app.command("open")
@@ -230,8 +242,8 @@ def demo(
         sample = write_sample(out / "images", fields=2, seed=seed)
         recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed)
         images, _ = open_images(*sample.files)
-        with bar("Cutting patches") as update:
-            made = Run.create(folder, images, recipe, measure=sample.add_truth, progress=update)
+        with bars() as told:
+            made = Run.create(folder, images, recipe, measure=sample.add_truth, told=told)
         console.print(f"{len(made.table):,} patches of {len(images)} images", highlight=False)
         train_in_terminal(made, device)
     scores = _evaluate(made, "phenotype")
@@ -276,66 +288,66 @@ def train(
 @app.command()
 def embed(
     run: RunFolder,
-    sources: Annotated[
-        list[str], typer.Argument(help="Image files, folders or patterns.", metavar="IMAGES...")
-    ],
+    sources: options.Sources,
     out: Annotated[
         Path, typer.Option(help="Table to write, .parquet or .csv; must be new.", metavar="TABLE")
     ],
+    objects: options.ObjectsOption = None,
+    points: options.PointsOption = None,
+    axes: options.Axes = None,
+    pixel_size: options.PixelSize = None,
     device: DeviceOption = Device.auto,
     debug: DebugOption = False,
 ) -> None:
-    """Put new images onto the map of a run, and flag what is unlike all it was trained on."""
-    from napari_tsimcne.images import open_images
+    """Put new images onto the map of a run, and flag what is unlike all it was trained on.
+
+    Patches are cut as the run's were: where those are of objects or points, give label images or
+    points with the new images.
+    """
+    from napari_tsimcne.patches import read_points
     from napari_tsimcne.runs import TableWriter
     from napari_tsimcne.training import embed as embed_images
 
     opened = _open(run)
-    images, skipped = open_images(*sources)
-    for file in skipped:
-        warn(f"left out {file.name}: {file.reason}")
+    images, _ = _open_images(sources, axes, pixel_size)
+    labels = options.open_labels(images, objects, warn)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
         out = out.with_name(f"{out.stem}-part{rank + 1}of{size}{out.suffix}")
     unfamiliar = 0
     with bar("Embedding") as update, TableWriter(out) as table:
         for rows in embed_images(
-            opened,
-            images,
-            device=device,
-            progress=update,
+            opened, images, labels=labels, points=read_points(points) if points else None,
+            device=device, progress=update, part=(rank, size),
             on_skipped=lambda file: warn(f"left out {file.name}: {file.reason}"),
-            part=(rank, size),
-        ):
+        ):  # fmt: skip
             table.append(rows)
             unfamiliar += int(rows["unfamiliar"].sum())
-    console.print(
-        f"{table.written:,} patches are in {out}; {unfamiliar:,} of them are unfamiliar",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    text = f"{table.written:,} patches are in {out}; {unfamiliar:,} of them are unfamiliar"
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 # --- small parts --------------------------------------------------------------------------------
 
 
-def _parse_epochs(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    parts = text.split(",")
-    if not all(part.strip().isdigit() for part in parts):
-        raise InputError(f"--epochs '{text}' must be whole numbers, one a stage, such as 20,40")
-    return [int(part) for part in parts]
+def _cut_text(run: Run) -> str:
+    count = len(run.info.images)
+    text = f"{len(run.table):,} patches of {count} image{'s' if count > 1 else ''}"
+    if isinstance(run.recipe.patches, Objects):
+        text += f", {run.recipe.patches.size:g} px around each object"
+    if run.info.background_windows:
+        text += f"; {run.info.background_windows:,} windows without content were skipped"
+    return text
 
 
-def _network(pretrained: str, frozen: bool) -> Network | None:
-    """Return the network that takes pretrained weights; None where none are wanted."""
-    from napari_tsimcne.recipe import Network
+def _open_images(sources: list[str], axes: str | None, pixel_size: float | None) -> Opened:
+    """Open images, and warn of what cannot be read."""
+    from napari_tsimcne.images import open_images
 
-    if not pretrained and not frozen:
-        return None
-    if pretrained not in ("", "imagenet") and not Path(pretrained).is_file():
-        raise InputError(f"there is no weights file {pretrained}: give its path, or 'imagenet'")
-    return Network(stem="torchvision", pretrained=pretrained, frozen_backbone=frozen)
+    opened = open_images(*sources, axes=axes, pixel_size=pixel_size)
+    for file in opened.skipped:
+        warn(f"left out {file.name}: {file.reason}")
+    return opened
 
 
 def _open(folder: Path) -> Run:

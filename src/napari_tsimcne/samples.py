@@ -130,7 +130,8 @@ class WrittenSample:
         for row in table.itertuples():
             field = self.fields[str(row.image)]
             top, left = (round(c - (row.size - 1) / 2) for c in (row.y, row.x))
-            window = field.labels[top : top + row.size, left : left + row.size]
+            side = round(row.size)
+            window = field.labels[top : top + side, left : left + side]
             counts = np.bincount(window[window > 0])
             if not len(counts):
                 found.append(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from napari_tsimcne.learning import (
     load_weights,
     save_weights,
 )
-from napari_tsimcne.patches import channel_ranges, iterate_patches, place_grid
+from napari_tsimcne.patches import Cut, channel_ranges, iterate_patches, place_patches
 from napari_tsimcne.runs import Run, written_whole
 
 UNFAMILIAR = 0.01
@@ -118,6 +118,8 @@ def embed(
     run: Run,
     images: Sequence[ImageSource],
     *,
+    labels: Mapping[str, ImageSource] | None = None,
+    points: pd.DataFrame | None = None,
     device: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
     on_skipped: Callable[[Skipped], None] = lambda skipped: None,
@@ -131,6 +133,10 @@ def embed(
         With a map.
     images
         With the channels and pixel type of the run's own.
+    labels
+        Label images by the name of their image, where the run's patches are of objects.
+    points
+        A table of points (`read_points`), where they are of points.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     progress
@@ -165,27 +171,35 @@ def embed(
     model, recipe = load_weights(run.weights_path)
     apply = Embedder(model, recipe, device)
     familiarity = Familiarity(features, recipe.held_out_rows(len(run.table)), apply.device)
-    table = place_grid(images, recipe.patches)
+    images = [image.at_depth(recipe.depth) for image in images]
+    table = place_patches(
+        images, recipe, labels=labels, points=points, thresholds=run.info.background_thresholds
+    ).table
     k, n = part
     table = table.iloc[len(table) * k // n : len(table) * (k + 1) // n]
+    cut = Cut.of(recipe.patches, 0, labels)
     done = 0
     for _, rows_of_image in table.groupby("image", sort=False):
-        scaling = _scaling(run, images, rows_of_image)
-        for rows, crops in iterate_patches(images, rows_of_image, 0, EMBEDDED_AT_ONCE, on_skipped):
-            coordinates, h = apply(crops, scaling)
-            score = familiarity(h)
-            axes = dict(zip(("map_x", "map_y", "map_z"), coordinates.T, strict=False))
-            yield rows.assign(**axes, familiarity=score, unfamiliar=score < UNFAMILIAR)
-            done += len(rows)
-            progress(done, len(table))
+        scaling = _scaling(run, images, rows_of_image, cut)
+        for rows, crops in iterate_patches(images, rows_of_image, cut, on_skipped):
+            for first in range(0, len(rows), EMBEDDED_AT_ONCE):
+                some = slice(first, first + EMBEDDED_AT_ONCE)
+                coordinates, h = apply(crops[some], scaling)
+                score = familiarity(h)
+                axes = dict(zip(("map_x", "map_y", "map_z"), coordinates.T, strict=False))
+                yield rows.iloc[some].assign(
+                    **axes, familiarity=score, unfamiliar=score < UNFAMILIAR
+                )
+                done += len(score)
+                progress(done, len(table))
 
 
-def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame) -> Scaling:
+def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame, cut: Cut) -> Scaling:
     """Values of an image taken as 0 and 1: those of the run, or, as there, its own."""
     ranges = list(run.info.channels)
     if run.recipe.normalization.method == "image":
         sample = rows.iloc[:: -(-len(rows) // EMBEDDED_AT_ONCE)]
-        crops = [crops for _, crops in iterate_patches(images, sample, 0, EMBEDDED_AT_ONCE)]
+        crops = [crops for _, crops in iterate_patches(images, sample, cut)]
         if crops:
             names = images[0].channel_names
             ranges = channel_ranges(np.concatenate(crops), names, run.recipe.normalization)

@@ -4,15 +4,13 @@ Apart from the other tests, because torch and the drawing libraries must not sha
 """
 
 import os
-from time import perf_counter
 
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from driving import TRAINING_MS, add_dock, drag, let_layout_settle, press_train, to_canvas, to_world
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.events import Finished
 from napari_tsimcne.runs import Run, TrainingProcess
@@ -22,8 +20,6 @@ pytestmark = pytest.mark.skipif(
     os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
     reason="no display: run with xvfb-run",
 )
-
-TRAINING_MS = 120_000
 
 
 @pytest.fixture
@@ -43,66 +39,7 @@ def dock(viewer, tmp_path):
     return add_dock(viewer, tmp_path / "run")
 
 
-def add_dock(viewer, folder):
-    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    for spin, epochs in zip(dock.form.epochs, (1, 2), strict=False):
-        spin.setValue(epochs)
-    dock.form.batch_size.setValue(32)
-    dock.form.device.setCurrentText("cpu")
-    dock.form.folder.setText(str(folder))
-    return dock
-
-
-def press_train(dock, qtbot):
-    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
-        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
-
-
-def let_layout_settle(widget, qtbot):
-    qtbot.waitUntil(lambda: widget.qt_viewer is not None)
-    for _ in range(10):
-        QApplication.processEvents()
-
-
-# --- mouse on a canvas --------------------------------------------------------------------------
-
-
-def to_canvas(model, native, point):
-    """Pixel of a canvas that shows a world point (y, x)."""
-    camera = getattr(model, "scene", model).camera
-    offset = (np.asarray(point) - camera.center[-2:]) * camera.zoom
-    return QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
-
-
-def to_world(model, native, place):
-    """World point (y, x) under a pixel of a canvas."""
-    camera = getattr(model, "scene", model).camera
-    offset = np.array([place.y() - native.height() / 2, place.x() - native.width() / 2])
-    return np.array(camera.center[-2:]) + offset / camera.zoom
-
-
-def send(native, kind, place, button, buttons, modifier):
-    event = QMouseEvent(
-        kind, QPointF(place), QPointF(native.mapToGlobal(place)), button, buttons, modifier
-    )
-    QApplication.sendEvent(native, event)
-
-
-def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda place: True):
-    """Press, move along a path, release; after each move wait until it has ``arrived``."""
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    send(native, QEvent.Type.MouseButtonPress, path[0], left, left, modifier)
-    for place in path[1:]:
-        # The canvas passes over moves that come within 10 ms, as no hand makes them.
-        while perf_counter() - native._last_time < 0.01:
-            QApplication.processEvents()
-        send(native, QEvent.Type.MouseMove, place, none, left, modifier)
-        # napari delivers moves at a steady pace, from its event loop.
-        deadline = perf_counter() + 5
-        while not arrived(place):
-            assert perf_counter() < deadline, f"the move to {place} did not arrive"
-            QApplication.processEvents()
-    send(native, QEvent.Type.MouseButtonRelease, path[-1], left, none, modifier)
+# --- what is seen -------------------------------------------------------------------------------
 
 
 def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
@@ -267,10 +204,10 @@ def test_a_child_that_dies_becomes_a_notice(dock, qtbot, monkeypatch):
 def test_wrong_choices_become_a_notice(dock, viewer, qtbot, monkeypatch):
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    dock.form.patch_size.setValue(1000)
+    dock.form.patches.size.setValue(1000)
     press_train(dock, qtbot)
     assert "larger than every image" in notices[-1]
-    dock.form.patch_size.setValue(32)
+    dock.form.patches.size.setValue(32)
     dock.form.epochs[1].setValue(0)
     QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
     assert dock.job is None and "the map" in notices[-1]
@@ -363,9 +300,9 @@ def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
 def test_axes_can_be_named(viewer):
     viewer.add_image(np.zeros((3, 64, 64)), name="stack")
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    assert "4 patches of 1 image, 3 channels, axes CYX" in dock.form.summary.text()
+    assert "4 patches of 1 image, 3 channels, axes\N{NO-BREAK SPACE}CYX" in dock.form.summary.text()
     dock.form.axes.setCurrentText("TYX")
-    assert "12 patches of 1 image, 1 channel, axes TYX" in dock.form.summary.text()
+    assert "12 patches of 1 image, 1 channel, axes\N{NO-BREAK SPACE}TYX" in dock.form.summary.text()
 
 
 def test_layers_of_the_sample_are_taken_as_channels(viewer):

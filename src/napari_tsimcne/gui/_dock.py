@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QMainWindow,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -30,12 +29,18 @@ from napari_tsimcne.events import (
     readable_time,
 )
 from napari_tsimcne.explore import Selection
+from napari_tsimcne.gui._column import Column
 from napari_tsimcne.gui._form import TrainingForm
-from napari_tsimcne.gui._job import TrainingJob
-from napari_tsimcne.gui._link import ImageLink, LinkedLayer
+from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.gui._job import PlacingJob, TrainingJob
+from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.gui._loss_curve import LossCurve
 from napari_tsimcne.gui._map_view import MapView, dock_of
 from napari_tsimcne.gui._open import add_images
+from napari_tsimcne.gui._outlines import LinkedLayer
+from napari_tsimcne.gui._preview import PatchPreview
+from napari_tsimcne.patches import Placed
+from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs import Run, export_csv
 
 if TYPE_CHECKING:
@@ -55,13 +60,13 @@ class TsimcneDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self.job: TrainingJob | None = None
+        self.job: TrainingJob | PlacingJob | None = None
+        self.preview = PatchPreview(viewer)
         self.run: Run | None = None
         self.selection: Selection | None = None
         self.map_view: MapView | None = None
         self.link: ImageLink | None = None
         self._window_closing = False
-        self._training_layers: Mapping[str, LinkedLayer] = {}
         self._build()
         self._refresh()
 
@@ -75,12 +80,16 @@ class TsimcneDock(QWidget):
         layout.addWidget(self.form)
 
         buttons = QHBoxLayout()
+        self.preview_button = QPushButton("Preview")
+        self.preview_button.setToolTip("Count the patches and outline them in the images.")
+        self.preview_button.clicked.connect(self.show_preview)
         self.train_button = QPushButton("Train")
         self.train_button.setToolTip("Cut the patches and learn their map.")
         self.train_button.clicked.connect(self.train)
         self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("Stop now and keep the map of what was learnt.")
+        self.stop_button.setToolTip("Stop now; of a training the map of what was learnt is kept.")
         self.stop_button.clicked.connect(self.stop)
+        buttons.addWidget(self.preview_button)
         buttons.addWidget(self.train_button)
         buttons.addWidget(self.stop_button)
         layout.addLayout(buttons)
@@ -113,17 +122,19 @@ class TsimcneDock(QWidget):
         layout.addWidget(self.export_button)
         layout.addStretch()
 
-        scroll = _Column(content)
+        scroll = Column(content)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
 
     def _refresh(self) -> None:
-        training = self.job is not None
-        self.form.setEnabled(not training)
-        self.train_button.setEnabled(not training and bool(self.form.layers()))
-        self.stop_button.setEnabled(training)
-        self.bar.setVisible(training)
+        busy = self.job is not None
+        training = isinstance(self.job, TrainingJob)
+        self.form.setEnabled(not busy)
+        for button in (self.preview_button, self.train_button):
+            button.setEnabled(not busy and bool(self.form.layers()))
+        self.stop_button.setEnabled(busy)
+        self.bar.setVisible(busy)
         self.curve.setVisible(training or bool(self.curve.stages))
         selected = len(self.selection) if self.selection is not None else 0
         self.export_button.setEnabled(selected > 0)
@@ -136,41 +147,69 @@ class TsimcneDock(QWidget):
             )
             self.map_label.setToolTip(str(self.run.folder))
 
-    # --- training -----------------------------------------------------------------------------
+    # --- preview and training -----------------------------------------------------------------
+
+    def show_preview(self) -> None:
+        """Place the patches of the choices and outline them; wrong choices become a notice."""
+        chosen = self._chosen()
+        if chosen is not None:
+            job = PlacingJob(*chosen)
+            job.finished.connect(self._on_placed)
+            self._start(job, "Placing patches")
 
     def train(self) -> None:
         """Start a training of the chosen images; wrong choices become a notice."""
+        chosen = self._chosen()
+        if chosen is not None:
+            self.preview.remove()
+            self.curve.clear()
+            job = TrainingJob(*chosen, self.form.run_folder(), self.form.device.value)
+            job.told.connect(self._on_event)
+            job.finished.connect(self._on_finished)
+            self._start(job, "Placing patches")
+
+    def _chosen(self) -> tuple[Inputs, Recipe] | None:
         try:
-            images, layers = self.form.images()
-            recipe = self.form.recipe(rgb=images[0].rgb)
+            inputs = self.form.inputs()
+            return inputs, self.form.recipe(rgb=inputs.images[0].rgb)
         except ValueError as error:
             show_error(sentence(error))
-            return
-        job = TrainingJob(images, recipe, self.form.run_folder(), self.form.device.currentText())
-        job.cutting.connect(self._on_cutting)
-        job.told.connect(self._on_event)
-        job.finished.connect(self._on_finished)
+            return None
+
+    def _start(self, job: TrainingJob | PlacingJob, text: str) -> None:
+        job.placing.connect(self._on_placing)
         job.failed.connect(self._on_failed)
         job.cancelled.connect(self._on_cancelled)
-        # The child ends with this widget, however the window is closed.
+        # It ends with this widget, however the window is closed.
         self.destroyed.connect(job.close)
-        self.job, self._training_layers = job, layers
-        self.curve.clear()
+        self.job = job
         self.bar.setValue(0)
-        self.status.setText("Cutting patches")
+        self.status.setText(text)
         self._refresh()
         job.start()
 
     def stop(self) -> None:
-        """Stop the training and keep the map of what was learnt."""
+        """Stop what is done; of a training keep the map of what was learnt."""
         if self.job is not None:
             self.job.stop()
             self.stop_button.setEnabled(False)
-            self.status.setText("Stopping: the map of what was learnt is being made")
+            training = isinstance(self.job, TrainingJob) and self.job.process is not None
+            self.status.setText(
+                "Stopping: the map of what was learnt is being made" if training else "Stopping"
+            )
 
-    def _on_cutting(self, done: int, total: int) -> None:
-        self.bar.setValue(BAR_STEPS * done // total)
-        self.status.setText(f"Cutting patches: {done:,} of {total:,}")
+    def _on_placing(self, what: str, done: int, total: int) -> None:
+        self.bar.setValue(BAR_STEPS * done // max(total, 1))
+        self.status.setText(f"{what}: {done:,} of {total:,}")
+
+    def _on_placed(self, placed: Placed) -> None:
+        assert self.job is not None
+        inputs, recipe = self.job.inputs, self.job.recipe
+        layers = self._still_there(inputs.layers)
+        self._end_job("The images were removed.")
+        if layers:
+            self.status.setText(self.preview.show(placed, layers, recipe.seed))
+        self.ended.emit()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Prepared):
@@ -192,22 +231,30 @@ class TsimcneDock(QWidget):
             self.status.setText("Drawing the map")
 
     def _on_finished(self, run: Run) -> None:
+        assert self.job is not None
+        layers = self._still_there(self.job.inputs.layers)
         self._end_job("Stopped: the map shows what was learnt until then."
                       if run.info.state == "stopped" else "Done.")  # fmt: skip
-        still_there = set(self.viewer.layers)
-        layers = {n: la for n, la in self._training_layers.items() if la.layer in still_there}
         self._set_run(run, layers)
         if run.info.skipped:
             show_info(f"Left out: {', '.join(skipped.name for skipped in run.info.skipped)}")
         self.ended.emit()
 
+    def _still_there(self, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
+        """Return what is left of layers that the user may have removed meanwhile."""
+        left = {name: linked.among(self.viewer.layers) for name, linked in layers.items()}
+        return {name: linked for name, linked in left.items() if linked is not None}
+
     def _on_failed(self, reason: str) -> None:
-        self._end_job(f"Training failed: {reason}")
+        what = "Training" if isinstance(self.job, TrainingJob) else "The preview"
+        self.preview.remove()
+        self._end_job(f"{what} failed: {reason}")
         show_error(f"t-SimCNE: {reason}")
         self.ended.emit()
 
     def _on_cancelled(self) -> None:
-        self._end_job("Stopped before the patches were cut.")
+        training = isinstance(self.job, TrainingJob)
+        self._end_job("Stopped before the patches were cut." if training else "Stopped.")
         self.ended.emit()
 
     def _end_job(self, text: str) -> None:
@@ -227,8 +274,11 @@ class TsimcneDock(QWidget):
         """
         run = Run.open(folder)
         _ = run.coordinates
-        self.form.show_grid(run.recipe.patches)
-        self._set_run(run, add_images(self.viewer, run))
+        layers = add_images(self.viewer, run)
+        # Once the images are there: they decide what can be chosen.
+        self.form.patches.show_recipe(run.recipe)
+        self.preview.remove()
+        self._set_run(run, layers)
         if self.map_view is not None:
             # Once the map has taken its place beside them.
             self.map_view.built.connect(self._show_whole_images)
@@ -337,26 +387,7 @@ class TsimcneDock(QWidget):
             self.job.close()
             self.job = None
         self.form.release()
+        self.preview.remove()
         if self.link is not None:
             self.link.close()
             self.link = None
-
-
-class _Column(QScrollArea):
-    """Scrolls up and down, and is never narrower than what it holds."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(content)
-        content.installEventFilter(self)
-
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
-        """Follow the content when it needs more room."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            self.setMinimumWidth(
-                self.widget().minimumSizeHint().width()
-                + self.verticalScrollBar().sizeHint().width()
-            )
-        return super().eventFilter(watched, event)

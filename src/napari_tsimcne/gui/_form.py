@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -25,22 +23,22 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui._link import LinkedLayer
-from napari_tsimcne.images import ImageSource, from_layer, guess_axes, join_channels
-from napari_tsimcne.patches import grid_origins
-from napari_tsimcne.recipe import PRESETS, Grid, Recipe
+from napari_tsimcne.errors import InputError, sentence
+from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout, spin
+from napari_tsimcne.gui._inputs import Inputs, images_of, with_labels, with_points
+from napari_tsimcne.gui._outlines import level_shape
+from napari_tsimcne.gui._patch_form import PatchForm
+from napari_tsimcne.images import ImageSource, guess_axes
+from napari_tsimcne.patches import count_grid
+from napari_tsimcne.recipe import PRESETS, Objects, Points, Recipe
 
-GUESSED = "as guessed"
 AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
-JOINED, SEPARATE = "channels of one image", "separate images"
-
 
 MOST_STAGES = max(len(preset().stages) for preset in PRESETS.values())
 
 
 class TrainingForm(QWidget):
-    """Choices of the user, always valid in range; ``images`` and ``recipe`` say them in our words.
+    """Choices of the user, always valid in range; ``inputs`` and ``recipe`` say them in our words.
 
     Follows the layers of the viewer: each Image layer is listed and can be ticked.
     """
@@ -50,18 +48,17 @@ class TrainingForm(QWidget):
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self._viewer = viewer
+        self.patches = PatchForm(viewer)
         self._build()
         self._follow_layers()
-        viewer.layers.events.inserted.connect(self._follow_layers)
-        viewer.layers.events.removed.connect(self._follow_layers)
-        viewer.layers.events.reordered.connect(self._follow_layers)
-        self._refresh()
+        self._follower = LayerFollower(viewer, self._follow_layers)
+        self.patches.changed.connect(self._refresh)
+        self.patches.depth_method.currentIndexChanged.connect(self._take_plane)
 
     def release(self) -> None:
         """Stop following the viewer."""
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
-            event.disconnect(self._follow_layers)
+        self._follower.release()
+        self.patches.release()
 
     # --- widgets ------------------------------------------------------------------------------
 
@@ -75,69 +72,54 @@ class TrainingForm(QWidget):
         self.layer_list.itemChanged.connect(self._refresh)
         layout.addWidget(self.layer_list)
 
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.joining = QComboBox()
-        self.joining.addItems([JOINED, SEPARATE])
-        self.joining.setToolTip("What several ticked layers are to each other.")
+        form = form_layout()
+        self.joining = Choice(
+            [("channels of one image", True), ("separate images", False)],
+            "What several ticked layers are to each other.",
+        )
         self.joining.currentIndexChanged.connect(self._refresh)
-        form.addRow("Layers are", self.joining)
-        self.axes = QComboBox()
-        self.axes.addItems([GUESSED, *AXES])
-        self.axes.setToolTip(
+        self.axes = Choice(
+            [("as guessed", ""), *((axes, axes) for axes in AXES)],
             "What the axes of layers with sliders are: T time, C channels, Z depth.\n"
-            "Applies to layers with as many axes; the line below says what is used."
+            "Applies to layers with as many axes; the line below says what is used.",
         )
         self.axes.currentIndexChanged.connect(self._refresh)
-        form.addRow("Axes", self.axes)
-        self.patch_size = _spin(8, 1024, 32, " px", "Side of a patch, in pixels: about one cell.")
-        self.stride = _spin(
-            0, 1024, 0, " px",
-            "Step from patch to patch, in pixels. Smaller than the patch: patches overlap.",
-        )  # fmt: skip
-        self.stride.setSpecialValueText("same as size")
-        self.preset = QComboBox()
-        self.preset.addItems(list(PRESETS))
-        self.preset.setToolTip(
-            "quick: a useful map in minutes, also without a GPU.\n"
-            "thorough: the same with more epochs, half an hour or so.\n"
-            "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
-            "paper are the publication's further strategies."
-        )
-        self.preset.currentTextChanged.connect(self._take_preset)
-        for spin in (self.patch_size, self.stride):
-            spin.valueChanged.connect(self._refresh)
-        form.addRow("Patch size", self.patch_size)
-        form.addRow("Stride", self.stride)
-        form.addRow("Preset", self.preset)
+        add_rows(form, [("Layers are", self.joining), ("Axes", self.axes)])
         layout.addLayout(form)
-
+        layout.addWidget(self.patches)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         layout.addWidget(self.summary)
+
+        layout.addWidget(QLabel("<b>Training</b>"))
+        form = form_layout()
+        self.preset = Choice(
+            [(name, name) for name in PRESETS],
+            "quick: a useful map in minutes, also without a GPU.\n"
+            "thorough: the same with more epochs, half an hour or so.\n"
+            "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
+            "paper are the publication's further strategies.",
+        )
+        self.preset.currentTextChanged.connect(self._take_preset)
+        add_rows(form, [("Preset", self.preset)])
+        layout.addLayout(form)
         layout.addWidget(self._build_details())
-        self._take_preset(self.preset.currentText())
+        self._take_preset(self.preset.value)
 
     def _build_details(self) -> QWidget:
         details = QWidget()
-        form = QFormLayout(details)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.epochs = [_spin(0, 100_000, 0, "", "") for _ in range(MOST_STAGES)]
-        row = QHBoxLayout()
-        for spin in self.epochs:
-            spin.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            row.addWidget(spin)
-        form.addRow("Epochs", row)
-        self.batch_size = _spin(2, 65536, 256, "", "Images a batch: 2 to 65536. Larger batches "
-                                "need more memory.")  # fmt: skip
-        form.addRow("Batch size", self.batch_size)
-        self.seed = _spin(0, 2**31 - 1, 0, "", "The same seed gives the same map.")
-        form.addRow("Seed", self.seed)
-        self.device = QComboBox()
-        self.device.addItems(["auto", "cpu", "cuda", "mps"])
-        self.device.setToolTip("Where to train; auto takes a GPU where there is one.")
-        form.addRow("Device", self.device)
+        self.epochs = [spin(0, 100_000, 0, "", "") for _ in range(MOST_STAGES)]
+        epochs, row = _row()
+        for field in self.epochs:
+            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+            row.addWidget(field)
+        self.batch_size = spin(2, 65536, 256, "", "Images a batch: 2 to 65536. Larger batches "
+                               "need more memory.")  # fmt: skip
+        self.seed = spin(0, 2**31 - 1, 0, "", "The same seed gives the same map.")
+        self.device = Choice(
+            [(name, name) for name in ("auto", "cpu", "cuda", "mps")],
+            "Where to train; auto takes a GPU where there is one.",
+        )
         self.folder = QLineEdit()
         self.folder.setPlaceholderText(str(_runs_folder() / "date and time"))
         self.folder.setToolTip("New folder that the run is written to.")
@@ -145,11 +127,16 @@ class TrainingForm(QWidget):
         browse.setText("...")
         browse.setToolTip("Choose where the run folder is made.")
         browse.clicked.connect(self._browse)
-        where = QHBoxLayout()
-        where.addWidget(self.folder)
-        where.addWidget(browse)
-        form.addRow("Run folder", where)
-        self.details = QCollapsible("Details")
+        folder, row = _row()
+        row.addWidget(self.folder)
+        row.addWidget(browse)
+        form = form_layout()
+        add_rows(form, [
+            ("Epochs", epochs), ("Batch size", self.batch_size), ("Seed", self.seed),
+            ("Device", self.device), ("Run folder", folder),
+        ])  # fmt: skip
+        details.setLayout(form)
+        self.details = QCollapsible("Training details")
         self.details.setDuration(0)
         self.details.addWidget(details)
         return self.details
@@ -161,17 +148,17 @@ class TrainingForm(QWidget):
 
     def _take_preset(self, name: str) -> None:
         recipe = PRESETS[name]()
-        for i, spin in enumerate(self.epochs):
-            spin.setVisible(i < len(recipe.stages))
+        for i, field in enumerate(self.epochs):
+            field.setVisible(i < len(recipe.stages))
             if i < len(recipe.stages):
                 stage = recipe.stages[i]
-                spin.setValue(stage.epochs)
-                spin.setToolTip(f"Epochs of the stage '{stage.name}'; 0 leaves it out.")
+                field.setValue(stage.epochs)
+                field.setToolTip(f"Epochs of the stage '{stage.name}'; 0 leaves it out.")
         self.batch_size.setValue(recipe.batch_size)
 
     # --- layers -------------------------------------------------------------------------------
 
-    def _follow_layers(self, event: Any = None) -> None:
+    def _follow_layers(self) -> None:
         ticked = dict(self._items())
         self.layer_list.blockSignals(True)
         self.layer_list.clear()
@@ -186,7 +173,7 @@ class TrainingForm(QWidget):
             self.layer_list.addItem(item)
         self.layer_list.blockSignals(False)
         if set(self.layers()) != {layer for layer, checked in ticked.items() if checked}:
-            self.joining.setCurrentText(_likely_joining(self.layers()))
+            self.joining.choose(_likely_joined(self.layers()))
         self._refresh()
 
     def _items(self) -> list[tuple[Image, bool]]:
@@ -202,35 +189,45 @@ class TrainingForm(QWidget):
 
     # --- what was chosen ----------------------------------------------------------------------
 
-    def images(self) -> tuple[list[ImageSource], dict[str, LinkedLayer]]:
-        """Return the chosen images, and for each the layer that shows it.
+    def inputs(self) -> Inputs:
+        """Return the chosen images with their label images or points.
 
         Raises
         ------
         InputError
-            Where no layer is ticked, or layers do not fit together.
+            Where something is missing, or layers do not fit together.
         """
+        inputs = self._images()
+        kind, patches = self.patches.kind.value, self.patches
+        if kind is Objects:
+            return with_labels(inputs, patches.labels.layer, patches.labels.candidates())
+        if kind is Points:
+            return with_points(inputs, patches.points.layer)
+        return inputs
+
+    def _images(self) -> Inputs:
         layers = self.layers()
-        if not layers:
-            raise InputError("no image is chosen: open an image and tick its layer")
-        linked = [LinkedLayer(layer, self._axes_of(layer)) for layer in layers]
-        images = [from_layer(layer, axes=axes) for layer, axes in linked]
-        if len(images) > 1 and self.joining.currentText() == JOINED:
-            joined = join_channels(images, name=" + ".join(image.name for image in images))
-            return [joined], {joined.name: linked[0]}
-        return images, {image.name: link for image, link in zip(images, linked, strict=True)}
+        return images_of(layers, [self._axes_of(layer) for layer in layers], self.joining.value)
 
     def _axes_of(self, layer: Image) -> str:
-        chosen = self.axes.currentText()
-        return chosen if len(chosen) == layer.ndim and chosen != GUESSED else guess_axes(layer)
+        chosen = self.axes.value
+        return chosen if len(chosen) == layer.ndim else guess_axes(layer)
 
     def recipe(self, rgb: bool) -> Recipe:
-        """Return the recipe of the choices."""
-        preset = PRESETS[self.preset.currentText()]
+        """Return the recipe of the choices.
+
+        Raises
+        ------
+        ValueError
+            Where choices do not fit together, with what to change.
+        """
+        preset = PRESETS[self.preset.value]
         return preset(
-            self._grid(),
+            self.patches.patches(),
+            depth=self.patches.depth(),
+            background=self.patches.background(),
             rgb=rgb,
-            epochs=[spin.value() for spin in self.epochs[: len(preset().stages)]],
+            epochs=[field.value() for field in self.epochs[: len(preset().stages)]],
             batch_size=self.batch_size.value(),
             seed=self.seed.value(),
         )
@@ -240,43 +237,76 @@ class TrainingForm(QWidget):
         given = self.folder.text().strip()
         return Path(given).expanduser() if given else _runs_folder() / _new_name()
 
-    def show_grid(self, grid: Grid) -> None:
-        """Take the patches of a run that was opened."""
-        self.patch_size.setValue(grid.size)
-        self.stride.setValue(0 if grid.stride == grid.size else grid.stride)
-
-    def _grid(self) -> Grid:
-        return Grid(size=self.patch_size.value(), stride=self.stride.value())
-
     def _refresh(self) -> None:
-        several = len(self.layers()) > 1
-        self.joining.setEnabled(several)
+        self.joining.setEnabled(len(self.layers()) > 1)
         try:
-            images, _ = self.images()
-        except InputError as error:
-            self.summary.setText(str(error)[0].upper() + str(error)[1:])
+            images = self._images().images
+        except ValueError as error:
+            self._tell_patches([])
+            self.summary.setText(_capital(sentence(error)))
         else:
-            count = sum(_count(image, self._grid()) for image in images)
-            what = "1 image" if len(images) == 1 else f"{len(images)} images"
-            channels = "RGB" if images[0].rgb else f"{images[0].channels} channel" + (
-                "s" if images[0].channels > 1 else "")  # fmt: skip
-            self.summary.setText(
-                f"{count:,} patches of {what}, {channels}, axes {images[0].axes.rstrip('S')}"
-            )
+            self._tell_patches(images)
+            self.summary.setText(self._summary(images))
         self.changed.emit()
 
+    def _take_plane(self) -> None:
+        """Take the plane that is looked at, once one plane is asked for."""
+        layers = [la for la in self.layers() if "Z" in self._axes_of(la)]
+        if layers and self.patches.depth_method.value == "plane":
+            at = layers[0].world_to_data(self._viewer.dims.point)
+            self.patches.plane.setValue(round(at[self._axes_of(layers[0]).index("Z")]))
 
-def _count(image: ImageSource, grid: Grid) -> int:
-    planes = image.length("T") * image.length("Z")
-    return planes * int(np.prod([len(grid_origins(n, grid)) for n in image.height_width]))
+    def _tell_patches(self, images: Sequence[ImageSource]) -> None:
+        self.patches.blockSignals(True)
+        self.patches.follow_images(images)
+        self.patches.blockSignals(False)
+
+    def _summary(self, images: Sequence[ImageSource]) -> str:
+        try:
+            what = self._what_is_cut(images)
+        except ValueError as error:
+            return _capital(sentence(error))
+        of = "1 image" if len(images) == 1 else f"{len(images)} images"
+        channels = "RGB" if images[0].rgb else f"{images[0].channels} channel" + (
+            "s" if images[0].channels > 1 else "")  # fmt: skip
+        axes = images[0].axes.rstrip("S")
+        return f"{_capital(what)} {of}, {channels}, axes\N{NO-BREAK SPACE}{axes}"
+
+    def _what_is_cut(self, images: Sequence[ImageSource]) -> str:
+        """Count the patches of a grid; those of objects are not known before they are found."""
+        patches, depth = self.patches.patches(), self.patches.depth()
+        if isinstance(patches, Objects):
+            return f"one patch an object of {self._layer_name()},"
+        if isinstance(patches, Points):
+            return f"one patch a point of {self._layer_name()},"
+        count = sum(count_grid(image.at_depth(depth), patches) for image in images)
+        if not count:
+            raise InputError(
+                "a patch is larger than every image: use a smaller patch size, or pad the edges"
+            )
+        most = "" if self.patches.background().method == "none" else "at most "
+        return f"{most}{count:,} patch{'es' if count != 1 else ''} of"
+
+    def _layer_name(self) -> str:
+        inputs = self.inputs()
+        field = self.patches.labels if inputs.labels is not None else self.patches.points
+        return f"'{field.layer.name}'" if field.layer is not None else field.currentText()
 
 
-def _likely_joining(layers: list[Image]) -> str:
+def _row() -> tuple[QWidget, QHBoxLayout]:
+    """Make a widget that holds others side by side."""
+    widget = QWidget()
+    row = QHBoxLayout(widget)
+    row.setContentsMargins(0, 0, 0, 0)
+    return widget, row
+
+
+def _likely_joined(layers: list[Image]) -> bool:
     """Layers of one shape, drawn over each other, are most likely channels."""
-    shapes = {tuple(layer.data.shape) for layer in layers if not layer.multiscale}
+    shapes = {level_shape(layer) for layer in layers}
     together = len(shapes) == 1 and not any(layer.rgb for layer in layers)
     places = {tuple(layer.translate) for layer in layers}
-    return JOINED if together and len(places) == 1 else SEPARATE
+    return together and len(places) == 1
 
 
 def _runs_folder() -> Path:
@@ -287,11 +317,5 @@ def _new_name() -> str:
     return datetime.now().strftime("run-%Y-%m-%d-%H%M%S")
 
 
-def _spin(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
-    spin = QSpinBox()
-    spin.setRange(low, high)
-    spin.setValue(value)
-    spin.setSuffix(suffix)
-    spin.setToolTip(tip)
-    spin.setMinimumWidth(48)
-    return spin
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

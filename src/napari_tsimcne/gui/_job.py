@@ -1,9 +1,8 @@
-"""A training seen from the window: cuts patches in a worker thread, then trains in a child."""
+"""Long work seen from the window: placing windows, cutting them, and training in a child."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from napari.qt.threading import create_worker
@@ -11,7 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_tsimcne.errors import sentence
 from napari_tsimcne.events import Event, Failed, Finished
-from napari_tsimcne.images import ImageSource
+from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.patches import place_patches
 from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs import Run, TrainingProcess
 
@@ -20,29 +20,25 @@ class _CancelledError(Exception):
     pass
 
 
-class TrainingJob(QObject):
-    """One training; every signal arrives in the thread of the window.
+class _Job(QObject):
+    """Work in a worker thread; every signal arrives in the thread of the window.
 
-    ``finished`` carries the run with its map, ``failed`` a sentence, ``cancelled`` nothing: it
-    was stopped while patches were cut. Exactly one of them is emitted, unless the job was closed.
+    ``placing`` says what is done, how much of it, and of how much. ``finished`` carries the
+    result, ``failed`` a sentence, ``cancelled`` nothing: it was stopped before there was a
+    result. Exactly one of these is emitted, unless the job was closed.
     """
 
-    cutting = Signal(int, int)
-    told = Signal(object)
+    placing = Signal(str, int, int)
     finished = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
 
-    def __init__(
-        self, images: Sequence[ImageSource], recipe: Recipe, folder: Path, device: str
-    ) -> None:
+    def __init__(self, inputs: Inputs, recipe: Recipe) -> None:
         super().__init__()
-        self._images, self._recipe = images, recipe
-        self._folder, self._device = folder, device
+        self.inputs, self.recipe = inputs, recipe
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self.process: TrainingProcess | None = None
 
     def start(self) -> None:
         """Begin, in a worker thread."""
@@ -52,35 +48,82 @@ class TrainingJob(QObject):
         worker.start()
 
     def stop(self) -> None:
-        """Stop cutting, or stop training and keep the map of what was learnt."""
+        """Stop, and keep what there is."""
         with self._lock:
             self._stop.set()
-            if self.process is not None:
-                self.process.stop()
 
     def close(self) -> None:
-        """End the child at once; nothing is told any more."""
+        """End at once; nothing is told any more."""
         with self._lock:
             self._closed.set()
             self._stop.set()
-            if self.process is not None:
-                self.process.kill()
 
     def _work(self) -> None:
         try:
-            run = Run.create(self._folder, self._images, self._recipe, progress=self._on_cut)
-            self._train(run)
+            self._run()
         except _CancelledError:
             self._tell(self.cancelled)
         except Exception as error:
             self._tell(self.failed, sentence(error))
 
-    def _on_cut(self, done: int, total: int) -> None:
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def _on_placing(self, what: str, done: int, total: int) -> None:
         if self._stop.is_set():
             raise _CancelledError
-        self._tell(self.cutting, done, total)
+        self._tell(self.placing, what, done, total)
 
-    def _train(self, run: Run) -> None:
+    def _tell(self, signal: object, *values: object) -> None:
+        if not self._closed.is_set():
+            signal.emit(*values)  # type: ignore[attr-defined]
+
+
+class PlacingJob(_Job):
+    """Places windows and cuts none; ``finished`` carries what was `Placed`."""
+
+    def _run(self) -> None:
+        images = [image.at_depth(self.recipe.depth) for image in self.inputs.images]
+        placed = place_patches(
+            images, self.recipe, labels=self.inputs.labels, points=self.inputs.points,
+            told=self._on_placing,
+        )  # fmt: skip
+        self._tell(self.finished, placed)
+
+
+class TrainingJob(_Job):
+    """One training: cuts patches, then trains in a child; ``finished`` carries the run.
+
+    ``told`` carries the events of the child. Stopped while patches were cut, it is cancelled;
+    stopped while it trains, it finishes with the map of what was learnt.
+    """
+
+    told = Signal(object)
+
+    def __init__(self, inputs: Inputs, recipe: Recipe, folder: Path, device: str) -> None:
+        super().__init__(inputs, recipe)
+        self._folder, self._device = folder, device
+        self.process: TrainingProcess | None = None
+
+    def stop(self) -> None:
+        """Stop cutting, or stop training and keep the map of what was learnt."""
+        super().stop()
+        with self._lock:
+            if self.process is not None:
+                self.process.stop()
+
+    def close(self) -> None:
+        """End the child at once; nothing is told any more."""
+        super().close()
+        with self._lock:
+            if self.process is not None:
+                self.process.kill()
+
+    def _run(self) -> None:
+        run = Run.create(
+            self._folder, self.inputs.images, self.recipe, labels=self.inputs.labels,
+            points=self.inputs.points, told=self._on_placing,
+        )  # fmt: skip
         with self._lock:
             if self._closed.is_set():
                 return
@@ -94,7 +137,3 @@ class TrainingJob(QObject):
             self._tell(self.finished, Run.open(run.folder))
         elif isinstance(last, Failed):
             self._tell(self.failed, last.reason)
-
-    def _tell(self, signal: object, *values: object) -> None:
-        if not self._closed.is_set():
-            signal.emit(*values)  # type: ignore[attr-defined]

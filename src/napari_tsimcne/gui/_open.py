@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import napari
 import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui._link import LinkedLayer
+from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.runs import Run
 
 MOST_IMAGES = 36
 GAP = 1.04
 COLORMAPS = ("bop blue", "bop orange", "bop purple", "green", "gray", "red", "cyan", "yellow")
+READ_WHOLE = 128 << 20
+"""Bytes of an image up to which it is read at once; larger ones are read as they are looked at."""
 
 
 def show_run(run: Run) -> None:
@@ -27,11 +31,16 @@ def show_run(run: Run) -> None:
 
 
 def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
-    """Add the images of a run as layers, several of them side by side; warn of those not found."""
-    images, lost = [], []
+    """Add the images of a run as layers, with the label images that objects are of.
+
+    Several images come side by side; those not found are warned of.
+    """
+    images, labels, lost = [], {}, []
     for record in run.info.images[:MOST_IMAGES]:
         try:
             images.append(record.open())
+            if record.name in run.info.labels:
+                labels[record.name] = run.info.labels[record.name].open()
         except InputError as error:
             lost.append(str(error))
     if lost:
@@ -45,29 +54,86 @@ def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     linked = {}
     for number, image in enumerate(images):
         offset = step * np.array(divmod(number, columns))
-        linked[image.name] = _add_image(viewer, image, offset)
+        shown = _add_image(viewer, image, offset)
+        if image.name in labels:
+            layer = _add_labels(viewer, labels[image.name], image, offset)
+            shown = shown._replace(labels=layer)
+        linked[image.name] = shown
     return linked
 
 
 def _add_image(viewer: Any, image: ImageSource, offset: np.ndarray) -> LinkedLayer:
-    data = np.asarray(image.load()[(slice(None),) * len(image.axes)])
+    data, multiscale = _levels(image)
     axes = image.axes.replace("S", "")
-    shown = axes.replace("C", "")
-    scale = [image.pixel_size["YX".index(a)] if a in "YX" else 1.0 for a in shown]
-    translate = [offset["YX".index(a)] if a in "YX" else 0.0 for a in shown]
-    space = {
-        "scale": scale,
-        "translate": translate,
-        "units": tuple(image.unit if a in "YX" else "pixel" for a in shown),
-        "axis_labels": tuple(a.lower() for a in shown),
-    }
+    options = {"multiscale": multiscale, **_space(image, axes.replace("C", ""), offset)}
     if "C" not in axes:
-        return LinkedLayer(viewer.add_image(data, name=image.name, rgb=image.rgb, **space), shown)
+        layer = viewer.add_image(data, name=image.name, rgb=image.rgb, **options)
+        return LinkedLayer(layer, axes)
     layers = viewer.add_image(
         data,
         channel_axis=axes.index("C"),
         name=[f"{image.name} {channel}" for channel in image.channel_names],
         colormap=[COLORMAPS[i % len(COLORMAPS)] for i in range(image.channels)],
-        **space,
+        **options,
     )
-    return LinkedLayer(layers[0], shown)
+    return LinkedLayer(layers[0], axes.replace("C", ""), tuple(layers[1:]))
+
+
+def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np.ndarray) -> Any:
+    """Add a label image over its image, whose place and pixel size it has."""
+    data, multiscale = _levels(labels)
+    if labels.dtype.kind not in "ui":
+        data = [level.astype(np.int64) for level in data] if multiscale else data.astype(np.int64)
+    name = labels.name if labels.name != image.name else f"{image.name} objects"
+    space = _space(image, labels.axes, offset)
+    return viewer.add_labels(data, name=name, multiscale=multiscale, opacity=0.4, **space)
+
+
+def _space(image: ImageSource, axes: str, offset: np.ndarray) -> dict[str, Any]:
+    """Where a layer lies, for these axes of it."""
+    return {
+        "scale": [image.pixel_size["YX".index(a)] if a in "YX" else 1.0 for a in axes],
+        "translate": [offset["YX".index(a)] if a in "YX" else 0.0 for a in axes],
+        "units": tuple(image.unit if a in "YX" else "pixel" for a in axes),
+        "axis_labels": tuple(a.lower() for a in axes),
+    }
+
+
+# --- pixels -------------------------------------------------------------------------------------
+
+
+def _levels(image: ImageSource) -> tuple[Any, bool]:
+    """Return the array of an image, or of all levels of a pyramid, and whether it is one."""
+    if image.levels:
+        return [_lazy(image, level) for level in range(len(image.levels) + 1)], True
+    size = image.dtype.itemsize * int(np.prod(image.shape, dtype=float))
+    if size > READ_WHOLE:
+        return _lazy(image, 0), False
+    return np.asarray(image.load()[(slice(None),) * len(image.axes)]), False
+
+
+def _lazy(image: ImageSource, level: int) -> da.Array:
+    """Return a level of an image as a dask array in the image's own chunks."""
+    height_width = dict(zip("YX", image.level_height_width(level), strict=True))
+    shape = tuple(height_width.get(axis, image.length(axis)) for axis in image.axes)
+    chunk = dict(zip("YX", image.chunk(level), strict=True)) | {"T": 1, "Z": 1}
+    chunks = tuple(chunk.get(axis, image.length(axis)) for axis in image.axes)
+    load = image.load if level == 0 else image.levels[level - 1].load
+    pixels = _Pixels(load(), shape, image.dtype)
+    return da.from_array(pixels, chunks=chunks, asarray=False, name=False)
+
+
+@dataclass(frozen=True)
+class _Pixels:
+    """What dask needs to know of an array."""
+
+    array: Any
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getitem__(self, index: tuple) -> np.ndarray:
+        return np.asarray(self.array[index])

@@ -1,18 +1,24 @@
 """Where pixels come from: files, arrays and napari layers behind one lazy source."""
 
 from napari_tsimcne.images._files import Opened, Skipped, find_files, open_file, open_images
-from napari_tsimcne.images._layers import from_layer, guess_axes
-from napari_tsimcne.images._source import ImageSource, check_alike, join_channels
+from napari_tsimcne.images._join import check_alike, join_channels
+from napari_tsimcne.images._labels import check_labels, pair_labels
+from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
+from napari_tsimcne.images._source import ImageSource, Level
 
 __all__ = [
     "ImageSource",
+    "Level",
     "Opened",
     "Skipped",
     "check_alike",
+    "check_labels",
     "find_files",
     "from_layer",
     "guess_axes",
     "join_channels",
+    "labels_from_layer",
     "open_file",
     "open_images",
+    "pair_labels",
 ]

@@ -1,23 +1,20 @@
-"""napari Image layers as images, without importing napari."""
+"""napari layers as images, without importing napari."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images._source import MOST_CHANNELS, ImageSource, default_channel_names
-
-_LABELS = {
-    "t": "T", "time": "T", "c": "C", "ch": "C", "channel": "C", "z": "Z", "depth": "Z",
-    "y": "Y", "x": "X",
-}  # fmt: skip
+from napari_tsimcne.images._axes import letters_of, name_axes
+from napari_tsimcne.images._source import ImageSource, Level, default_channel_names
+from napari_tsimcne.images._units import pixel_size
 
 
 def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
-    """Take a napari Image layer: RGB, or with named axes; the finest level of a pyramid.
+    """Take a napari Image layer: numpy, dask or Zarr data, a pyramid, RGB or RGBA.
 
     Parameters
     ----------
@@ -32,44 +29,79 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
     InputError
         Where the axes do not fit the layer.
     """
-    data = layer.data[0] if layer.multiscale else layer.data
+    arrays = list(layer.data) if layer.multiscale else [layer.data]
     axes = (axes or guess_axes(layer)).upper()
+    alpha = None
     if layer.rgb:
         axes = axes.removesuffix("S") + "S"
-    shape = tuple(int(n) for n in data.shape)
-    rgba = layer.rgb and shape[-1] == 4
-    if rgba:
-        data, shape = data[..., :3], (*shape[:-1], 3)
-    scale = np.asarray(layer.scale, dtype=float)[-2:]
-    return ImageSource(
-        name=layer.name,
-        axes=axes,
-        shape=shape,
-        dtype=np.dtype(data.dtype),
-        channel_names=default_channel_names(axes, shape) if "C" in axes or layer.rgb
-        else (layer.name,),
-        load=lambda: data,
-        pixel_size=(float(scale[0]), float(scale[1])),
-        unit=str(layer.units[-1]),
-    )  # fmt: skip
+        if arrays[0].shape[-1] == 4:
+            alpha = arrays[0][..., 3]
+            arrays = [array[..., :3] for array in arrays]
+    image = _source(layer, arrays, axes)
+    return image if alpha is None else replace(image, alpha=_held(alpha))
+
+
+def labels_from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
+    """Take a napari Labels layer as an image of whole numbers without channels.
+
+    ``axes`` as for `from_layer`, where no axis is channels.
+
+    Raises
+    ------
+    InputError
+        Where the axes do not fit the layer, or one of them is channels.
+    """
+    arrays = list(layer.data) if layer.multiscale else [layer.data]
+    axes = (axes or _guess(layer, channels=False)).upper()
+    if "C" in axes:
+        raise InputError(f"the labels '{layer.name}' have channels: name that axis T or Z")
+    return _source(layer, arrays, axes)
 
 
 def guess_axes(layer: Any) -> str:
     """Axis letters of a layer (without the samples of RGB), from its labels where it has them.
 
-    Without labels, leading axes are depth, then time; but the first is channels where it is no
-    longer than five and the layer is not RGB.
+    Axes without a label that is known are guessed from the shape, see
+    `napari_tsimcne.images._axes.name_axes`.
+
+    Raises
+    ------
+    InputError
+        Where the layer has too many axes to guess.
     """
-    labels = [_LABELS.get(str(label).lower()) for label in layer.axis_labels]
-    known: Sequence[str] = [label for label in labels if label]
-    if len(known) == len(labels) and len(set(known)) == len(known) and {"Y", "X"} <= set(known):
-        return "".join(known)
-    if layer.ndim > 4:
+    return _guess(layer, channels=True)
+
+
+def _guess(layer: Any, *, channels: bool) -> str:
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape[: layer.ndim]
+    colours = getattr(layer, "rgb", False) or not channels
+    # Samples at the end stand for channels: no other axis is taken for them.
+    known = [*letters_of(layer.axis_labels), *(["S"] if colours else [])]
+    letters = name_axes(known, [*shape, *([3] if colours else [])])[: layer.ndim]
+    if None in letters:
         raise InputError(
             f"the layer '{layer.name}' has {layer.ndim} axes: name them in its axis labels "
             "(t, c, z, y, x)"
         )
-    length = layer.data[0].shape[0] if layer.multiscale else layer.data.shape[0]
-    if layer.ndim > 2 and length <= MOST_CHANNELS and not layer.rgb:
-        return {3: "CYX", 4: "CZYX"}[layer.ndim]
-    return "TZYX"[-layer.ndim :]
+    return "".join(letter or "" for letter in letters)
+
+
+def _source(layer: Any, arrays: list[Any], axes: str) -> ImageSource:
+    shape = tuple(int(n) for n in arrays[0].shape)
+    image = ImageSource(
+        name=layer.name,
+        axes=axes,
+        shape=shape,
+        dtype=np.dtype(arrays[0].dtype),
+        channel_names=default_channel_names(axes, shape) if set("CS") & set(axes)
+        else (layer.name,),
+        load=_held(arrays[0]),
+    )  # fmt: skip
+    y, x = axes.index("Y"), axes.index("X")
+    size, unit = pixel_size(layer.scale[y], layer.scale[x], layer.units[y], layer.units[x])
+    levels = tuple(Level((int(a.shape[y]), int(a.shape[x])), _held(a)) for a in arrays[1:])
+    return replace(image, levels=levels, pixel_size=size, unit=unit)
+
+
+def _held(array: Any) -> Any:
+    return lambda: array

@@ -5,18 +5,34 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.recipe import Depth
+
+T = TypeVar("T")
 
 AXES = "TCZYXS"
 """Time, channel, depth, row, column, and the samples of an RGB image (always last)."""
 
 MOST_CHANNELS = 5
 """An axis without a name is taken as channels up to this length, as depth above."""
+
+
+MICROMETRES = {"nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+"""Units of length that a pixel size may have."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A copy of an image at lower resolution: its rows and columns, and its array."""
+
+    height_width: tuple[int, int]
+    load: Callable[[], Any] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +56,12 @@ class ImageSource:
         The file it was read from, None for arrays and layers, and which image of that file.
     load
         Returns the array (numpy, zarr or dask); called when pixels are first asked for.
+    levels
+        Copies at lower resolution, the finest first, with the same axes.
+    alpha
+        Returns an array of the same axes without channels, 0 where the image is transparent.
+    depth
+        What is made of the Z axis, see `planes` and `read`.
     """
 
     name: str
@@ -52,6 +74,9 @@ class ImageSource:
     unit: str = "pixel"
     path: Path | None = None
     series: int = 0
+    levels: tuple[Level, ...] = field(default=(), repr=False)
+    alpha: Callable[[], Any] | None = field(default=None, repr=False)
+    depth: Depth = field(default_factory=Depth)
 
     def __post_init__(self) -> None:
         where = f"image '{self.name}'"
@@ -119,6 +144,42 @@ class ImageSource:
         """Return the same image under another name."""
         return replace(self, name=name)
 
+    def with_axes(self, axes: str) -> ImageSource:
+        """Return the same image with its axes named anew, one letter of ``TCZYX`` each.
+
+        Raises
+        ------
+        InputError
+            Where the letters do not fit its shape; RGB samples keep their place and are left out.
+        """
+        axes = axes.upper()
+        if self.rgb and not axes.endswith("S"):
+            axes += "S"
+        names = self.channel_names
+        if len(axes) == len(self.shape):
+            renamed = default_channel_names(axes, self.shape)
+            names = names if len(names) == len(renamed) else renamed
+        return replace(self, axes=axes, channel_names=names)
+
+    def at_depth(self, depth: Depth) -> ImageSource:
+        """Return the same image with another use of its Z axis.
+
+        Raises
+        ------
+        InputError
+            Where the image lacks the chosen plane.
+        """
+        if depth.method == "plane" and depth.plane >= self.length("Z"):
+            raise InputError(
+                f"image '{self.name}' has no plane {depth.plane}: its {self.length('Z')} planes "
+                "are counted from 0"
+            )
+        return replace(self, depth=depth)
+
+    def with_pixel_size(self, size: float, unit: str = "µm") -> ImageSource:
+        """Return the same image with square pixels of a known size."""
+        return replace(self, pixel_size=(size, size), unit=unit)
+
     def length(self, axis: str) -> int:
         """Length along an axis letter, 1 where the image lacks it."""
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
@@ -138,45 +199,134 @@ class ImageSource:
         """Rows and columns."""
         return self.length("Y"), self.length("X")
 
-    def read(self, t: int, z: int, rows: slice, columns: slice) -> np.ndarray:
+    @property
+    def planes(self) -> tuple[int, ...]:
+        """Z of the planes that patches are cut from; 0 stands for a projection."""
+        if self.depth.method == "slices":
+            return tuple(range(self.length("Z")))
+        return (self.depth.plane,) if self.depth.method == "plane" else (0,)
+
+    @property
+    def micrometres(self) -> float:
+        """Side of a pixel in µm.
+
+        Raises
+        ------
+        InputError
+            Where the image does not say it, or its pixels are not square.
+        """
+        y, x = self.pixel_size
+        if self.unit not in MICROMETRES:
+            raise InputError(
+                f"image '{self.name}' does not say how large its pixels are: give sizes in pixels, "
+                "or give the pixel size"
+            )
+        if abs(y - x) > 0.01 * max(y, x):
+            raise InputError(
+                f"the pixels of image '{self.name}' are {y:g} x {x:g} {self.unit}, not square: "
+                "give sizes in pixels"
+            )
+        return (y + x) / 2 * MICROMETRES[self.unit]
+
+    def level_for(self, factor: float) -> int:
+        """Return the coarsest level that is not reduced by more than ``factor``; 0: the image."""
+        fitting = [
+            n for n in range(len(self.levels) + 1) if max(self.reduction(n)) <= factor * 1.01
+        ]
+        return max(fitting, default=0)
+
+    def reduction(self, level: int) -> tuple[float, float]:
+        """How many pixels (y, x) of the image one pixel of a level spans."""
+        if level == 0:
+            return 1.0, 1.0
+        height, width = self.levels[level - 1].height_width
+        return self.length("Y") / height, self.length("X") / width
+
+    def level_height_width(self, level: int) -> tuple[int, int]:
+        """Rows and columns of a level; 0: the image."""
+        return self.height_width if level == 0 else self.levels[level - 1].height_width
+
+    def chunk(self, level: int = 0) -> tuple[int, int]:
+        """Rows and columns that are read at once, the whole image where it is not in parts."""
+        array = self._array(level)
+        chunks = getattr(array, "chunksize", None) or getattr(array, "chunks", None)
+        height, width = self.level_height_width(level)
+        if not chunks or len(chunks) != len(self.axes):
+            return height, width
+        return (min(int(chunks[self.axes.index("Y")]), height),
+                min(int(chunks[self.axes.index("X")]), width))  # fmt: skip
+
+    def read(self, t: int, z: int, rows: slice, columns: slice, level: int = 0) -> np.ndarray:
         """Return pixels of one plane, (C, h, w) in the original dtype.
 
-        ``rows`` and ``columns`` are slices inside the image. Only this region is read where the
-        file's format allows it.
+        ``rows`` and ``columns`` are slices inside the level. Only this region is read where the
+        file's format allows it. Where ``depth`` is a projection, ``z`` is not looked at.
 
         Raises
         ------
         InputError
             Where the pixels cannot be read, with the name of the image and the reason.
         """
-        at = {"T": t, "Z": z, "Y": rows, "X": columns}
-        index = tuple(at.get(axis, slice(None)) for axis in self.axes)
+        if self.depth.method in ("max", "mean") and "Z" in self.axes:
+            return self._projected(t, rows, columns, level)
+        region = self._region(lambda: self._array(level), self.axes, t, z, rows, columns)
+        left = [axis for axis in self.axes if axis not in "TZ"]
+        channel = "S" if self.rgb else "C"
+        if channel in left:
+            region = np.moveaxis(region, left.index(channel), 0)
+            left.remove(channel)
+        else:
+            region = region[np.newaxis]
+        return region if left == ["Y", "X"] else region.swapaxes(-1, -2)
+
+    def opaque(self, t: int, z: int, rows: slice, columns: slice) -> np.ndarray | None:
+        """Whether pixels of one plane are not transparent, (h, w) bool; None without alpha."""
+        if self.alpha is None:
+            return None
+        axes = "".join(axis for axis in self.axes if axis not in "CS")
+        region = self._region(self.alpha, axes, t, z, rows, columns)
+        return (region if axes.index("Y") < axes.index("X") else region.T) > 0
+
+    def _array(self, level: int) -> Any:
+        load = self.load if level == 0 else self.levels[level - 1].load
+        return self._readable(load)
+
+    def _readable(self, read: Callable[[], T]) -> T:
+        """Read; whatever goes wrong becomes one sentence with the name of the image."""
         try:
-            region = np.asarray(self.load()[index])
+            return read()
         except InputError:
             raise
         except Exception as error:
             raise InputError(
                 f"the pixels of '{self.name}' could not be read ({reason_of(error)})"
             ) from error
-        left = [axis for axis in self.axes if axis not in "TZ"]
-        channel = "S" if self.rgb else "C"
-        if channel in left:
-            region = np.moveaxis(region, left.index(channel), 0)
-        else:
-            region = region[np.newaxis]
-        if left.index("X") < left.index("Y"):
-            region = region.swapaxes(-1, -2)
-        return region
+
+    def _region(
+        self, load: Callable[[], Any], axes: str, t: int, z: int, rows: slice, columns: slice
+    ) -> np.ndarray:
+        at = {"T": t, "Z": z, "Y": rows, "X": columns}
+        index = tuple(at.get(axis, slice(None)) for axis in axes)
+        return self._readable(lambda: np.asarray(load()[index]))
+
+    def _projected(self, t: int, rows: slice, columns: slice, level: int) -> np.ndarray:
+        """Project plane by plane, so that memory does not grow with the depth."""
+        slices = replace(self, depth=Depth())
+        planes = (slices.read(t, z, rows, columns, level) for z in range(self.length("Z")))
+        if self.depth.method == "max":
+            return reduce(np.maximum, planes)
+        total = reduce(np.add, (plane.astype(np.float64) for plane in planes))
+        mean = total / self.length("Z")
+        return (mean if self.dtype.kind == "f" else np.rint(mean)).astype(self.dtype)
 
     def fingerprint(self) -> str:
         """Digest that tells whether an image found later is the same one.
 
-        Of a file: its size, first and last MiB. Of anything else: shape, dtype and a central
-        region of the first plane.
+        Of a file: its size, first and last MiB. Of anything else (an array, a layer, a Zarr
+        folder): shape, dtype and a central region of the first plane.
         """
         digest = hashlib.blake2b(digest_size=16)
-        if self.path is not None:
+        if self.path is not None and self.path.is_file():
             size = self.path.stat().st_size
             digest.update(str(size).encode())
             with self.path.open("rb") as file:
@@ -186,7 +336,8 @@ class ImageSource:
         else:
             height, width = self.height_width
             top, left = max(0, height // 2 - 128), max(0, width // 2 - 128)
-            region = self.read(0, 0, slice(top, top + 256), slice(left, left + 256))
+            first = replace(self, depth=Depth())
+            region = first.read(0, 0, slice(top, top + 256), slice(left, left + 256))
             digest.update(f"{self.shape}{self.dtype}".encode())
             digest.update(np.ascontiguousarray(region).tobytes())
         return digest.hexdigest()
@@ -198,86 +349,6 @@ def default_channel_names(axes: str, shape: Sequence[int]) -> tuple[str, ...]:
         return ("red", "green", "blue", "alpha")[: shape[axes.index("S")]]
     count = shape[axes.index("C")] if "C" in axes else 1
     return tuple(f"channel {i}" for i in range(count))
-
-
-def join_channels(images: Sequence[ImageSource], name: str) -> ImageSource:
-    """Join images of equal shape, each one channel or more, as the channels of one image.
-
-    Raises
-    ------
-    InputError
-        Where shape, axes or dtype differ, or an image is RGB.
-    """
-    first = images[0]
-    for image in images:
-        if image.rgb:
-            raise InputError(f"'{image.name}' is RGB and cannot be a channel of another image")
-        if "C" in image.axes:
-            raise InputError(f"'{image.name}' has channels of its own: use it as an image")
-        if (image.axes, image.shape) != (first.axes, first.shape):
-            raise InputError(
-                f"'{first.name}' {first.shape} and '{image.name}' {image.shape} differ in shape: "
-                "channels of one image must be of the same size"
-            )
-        if image.dtype != first.dtype:
-            raise InputError(
-                f"'{first.name}' is {first.dtype} and '{image.name}' {image.dtype}: "
-                "channels of one image must have the same type"
-            )
-    return replace(
-        first,
-        name=name,
-        axes="C" + first.axes,
-        shape=(len(images), *first.shape),
-        channel_names=tuple(image.name for image in images),
-        load=lambda: _Stacked(tuple(image.load() for image in images)),
-        path=None,
-    )
-
-
-@dataclass(frozen=True)
-class _Stacked:
-    """Arrays of equal shape, indexed as if stacked along a new first axis."""
-
-    arrays: tuple[Any, ...]
-
-    def __getitem__(self, index: tuple) -> np.ndarray:
-        chosen = self.arrays[index[0]]
-        return np.stack([np.asarray(array[index[1:]]) for array in chosen])
-
-
-def check_alike(images: Sequence[ImageSource]) -> None:
-    """Check that images can be learnt together, and have names that tell them apart.
-
-    Raises
-    ------
-    InputError
-        Where channel counts, colour, dtypes or names conflict, naming two images that do.
-    """
-    if not images:
-        raise InputError("no image was given: choose at least one image, file or folder")
-    first = images[0]
-    names = set()
-    for image in images:
-        if image.name in names:
-            raise InputError(f"two images are named '{image.name}': give them different names")
-        names.add(image.name)
-        if image.channels != first.channels or image.rgb != first.rgb:
-            raise InputError(
-                f"'{first.name}' has {_channels(first)} but '{image.name}' has {_channels(image)}: "
-                "images of one map need the same channels"
-            )
-        if image.dtype != first.dtype:
-            raise InputError(
-                f"'{first.name}' holds {first.dtype} values but '{image.name}' {image.dtype}: "
-                "images of one map need the same type"
-            )
-
-
-def _channels(image: ImageSource) -> str:
-    if image.rgb:
-        return "RGB colours"
-    return f"{image.channels} channel" + ("s" if image.channels != 1 else "")
 
 
 def reason_of(error: BaseException) -> str:

@@ -50,7 +50,7 @@ class Embedder:
         batch = embedding_batch(self.device)
         with memory_errors_explained(batch), torch.inference_mode():
             for values in data.batches(torch.arange(len(data)).split(batch)):
-                views = center_crop(values, self._recipe.patches.size)
+                views = center_crop(values, self._recipe.patches.pixels)
                 h = self._model.oriented_features(views, self._recipe.orientations)
                 coordinates.append(self._model.head(h).cpu().numpy())
                 features.append(h.cpu().numpy())

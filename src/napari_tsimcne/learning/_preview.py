@@ -32,7 +32,7 @@ def preview(patches: np.ndarray, n: int, scaling: Scaling, rgb: bool, recipe: Re
         (P, 1 + n, C, S, S) float32 in 0..1; the first of each row is the patch itself.
     """
     random = torch.Generator().manual_seed(recipe.seed)
-    size = recipe.patches.size
+    size = recipe.patches.pixels
     stored = PatchSet(patches, scaling, torch.device("cpu"))[torch.arange(len(patches))]
     views = [center_crop(stored, size)]
     views += [augment(stored, size, recipe.augmentations, rgb, random) for _ in range(n)]

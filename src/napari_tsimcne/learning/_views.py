@@ -40,7 +40,7 @@ class Views:
         self.random = seed
         self.precision = Precision(seed.device, bfloat16=False)
         self.compiled = False
-        self.size = recipe.patches.size
+        self.size = recipe.patches.pixels
         self.orientations = recipe.orientations
         self._augmentations = recipe.augmentations
         self._rgb = rgb

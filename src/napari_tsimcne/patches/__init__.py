@@ -1,23 +1,43 @@
-"""Which windows of which images: grid geometry, the patch table, the pixel store, statistics."""
+"""Which windows of which images: geometry, the patch table, the pixel store, statistics."""
 
-from napari_tsimcne.patches._extract import extract_patches, iterate_patches
-from napari_tsimcne.patches._grid import grid_origins, place_grid
+from napari_tsimcne.patches._background import Foreground, foreground
+from napari_tsimcne.patches._extract import Cut, extract_patches, iterate_patches
+from napari_tsimcne.patches._grid import count_grid, grid_origins, place_grid
 from napari_tsimcne.patches._locate import patch_at, patch_corners
+from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_metadata
+from napari_tsimcne.patches._objects import place_objects
+from napari_tsimcne.patches._place import Placed, Told, place_patches
+from napari_tsimcne.patches._points import place_points, read_points
 from napari_tsimcne.patches._statistics import ChannelRange, channel_ranges
-from napari_tsimcne.patches._store import PatchStoreWriter, open_store
+from napari_tsimcne.patches._store import keep_rows, make_store, open_store, write_rows
 from napari_tsimcne.patches._table import COLUMNS, validate_table
 
 __all__ = [
     "COLUMNS",
     "ChannelRange",
-    "PatchStoreWriter",
+    "Cut",
+    "Foreground",
+    "Placed",
+    "Told",
     "channel_ranges",
+    "count_grid",
     "extract_patches",
+    "foreground",
     "grid_origins",
     "iterate_patches",
+    "join_metadata",
+    "keep_rows",
+    "make_store",
     "open_store",
     "patch_at",
     "patch_corners",
+    "path_columns",
     "place_grid",
+    "place_objects",
+    "place_patches",
+    "place_points",
+    "read_metadata",
+    "read_points",
     "validate_table",
+    "write_rows",
 ]

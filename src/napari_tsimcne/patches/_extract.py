@@ -1,32 +1,102 @@
-"""Cut windows out of images into the store, one plane's band of rows at a time."""
+"""Cut windows out of images: a dask graph in which each part of an image is read once.
+
+A plane is read in blocks of whole chunks. The patches that begin in a block are cut by one task,
+which takes the blocks to its right and below where windows reach over, and writes its own rows of
+the store. So the same graph runs in threads, or on the workers of a cluster.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
+import dask
 import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped
-from napari_tsimcne.patches._store import PatchStoreWriter
+from napari_tsimcne.patches._compute import compute, compute_in_order
+from napari_tsimcne.patches._store import keep_rows, make_store, write_rows
+from napari_tsimcne.patches._windows import Windows
+from napari_tsimcne.recipe import Grid, Objects, Points
 
 Progress = Callable[[int, int], None]
 """Called with patches done and patches in all; may raise to cancel."""
+
+BLOCK_BYTES = 16 << 20
+"""Of one block that is read at once, about: it bounds what each core holds in memory."""
+
+HANDED_OVER = 16
+"""Blocks whose crops are held until they are taken."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How windows become crops: ``pixels`` a side and a ``margin``; other objects dimmed or not.
+
+    ``labels`` by image name are needed where ``surroundings`` are not kept.
+    """
+
+    pixels: int
+    margin: int = 0
+    surroundings: str = "keep"
+    dimming: float = 0.0
+    labels: Mapping[str, ImageSource] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        patches: Grid | Objects | Points,
+        margin: int,
+        labels: Mapping[str, ImageSource] | None = None,
+    ) -> Cut:
+        """Take the settings of a recipe whose ``pixels`` are known."""
+        if isinstance(patches, Objects) and patches.surroundings != "keep":
+            dimming = patches.dimming if patches.surroundings == "dim" else 0.0
+            return cls(patches.pixels, margin, patches.surroundings, dimming, labels or {})
+        return cls(patches.pixels, margin)
+
+    @property
+    def side(self) -> int:
+        """Of a crop, in pixels."""
+        return self.pixels + 2 * self.margin
 
 
 def extract_patches(
     images: Sequence[ImageSource],
     table: pd.DataFrame,
-    margin: int,
+    cut: Cut,
     path: Path,
     progress: Progress | None = None,
+    scheduler: str | None = None,
 ) -> tuple[pd.DataFrame, list[Skipped]]:
-    """Write the crop of every window, with ``margin`` pixels around it, to a new store.
+    """Write the crop of every window to a new store.
 
-    Where the margin leaves the image, the image is mirrored at its edge. An image whose pixels
-    cannot be read is left out with all its patches.
+    Where a window or its margin leaves the image, the image is mirrored at its edge. An image whose
+    pixels cannot be read is left out with all its patches. The store is at ``path`` once it is
+    complete, and not before.
+
+    Parameters
+    ----------
+    images
+        All that the table names.
+    table
+        A patch table.
+    cut
+        How windows become crops.
+    path
+        Of the store.
+    progress
+        Called with patches done and in all; may raise to cancel.
+    scheduler
+        Address of a dask cluster, whose workers must reach images and store under the same
+        paths; by default threads of this process, one a core.
 
     Returns
     -------
@@ -38,43 +108,47 @@ def extract_patches(
     Raises
     ------
     InputError
-        Where an image holds values that are not finite, or no image could be read.
+        Where an image holds values that are not finite, no image could be read, or the cluster
+        cannot be reached.
     """
-    side = int(table["size"].iloc[0]) + 2 * margin
-    shape = (images[0].channels, side, side)
-    skipped: list[Skipped] = []
-    kept: list[pd.DataFrame] = []
-    by_image = dict(tuple(table.groupby("image", sort=False)))
-    with PatchStoreWriter(path, len(table), shape, images[0].dtype) as store:
-        for image in images:
-            rows = by_image.get(image.name)
-            if rows is None:
-                continue
-            before = store.written
-            try:
-                for _, band in rows.groupby(["t", "z", "y"], sort=False):
-                    store.append(_cut_band(image, band, margin))
-                    if progress is not None:
-                        progress(store.written, len(table))
-                kept.append(rows)
-            except _UnreadableError as error:
-                store.rewind(before)
-                skipped.append(Skipped(image.name, str(error)))
-    if not kept:
-        raise InputError(f"no image could be read ({skipped[0].name}: {skipped[0].reason})")
-    written = pd.concat(kept, ignore_index=True)
-    written["patch"] = np.arange(len(written))
-    return written, skipped
+    draft = path.with_name(f".{path.name}.writing")
+    names = table["image"].to_numpy()
+    shape = (len(table), images[0].channels, cut.side, cut.side)
+    try:
+        draft.unlink(missing_ok=True)
+        make_store(draft, shape, images[0].dtype)
+        tasks = _tasks(images, table, cut, partial(_write, draft))
+        reasons: dict[str, str] = {}
+        done = 0
+        # Closed, whatever happens, before the draft is taken away: nobody writes to it then.
+        with closing(compute(tasks, scheduler)) as results:
+            for image, count, reason in results:
+                done += count
+                if reason:
+                    reasons.setdefault(image, reason)
+                if progress is not None:
+                    progress(done, len(table))
+        if reasons:
+            kept = ~np.isin(names, list(reasons))
+            if not kept.any():
+                name, reason = next(iter(reasons.items()))
+                raise InputError(f"no image could be read ({name}: {reason})")
+            keep_rows(draft, kept)
+            table = table[kept].reset_index(drop=True)
+            table["patch"] = np.arange(len(table))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return table, [Skipped(name, reason) for name, reason in reasons.items()]
 
 
 def iterate_patches(
     images: Sequence[ImageSource],
     table: pd.DataFrame,
-    margin: int,
-    at_once: int,
+    cut: Cut,
     on_skipped: Callable[[Skipped], None] = lambda skipped: None,
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
-    """Yield the patches of a table, some ``at_once`` and more, never of two images together.
+    """Yield the patches of a table, block by block in a fixed order, never of two images together.
 
     Where an image cannot be read, ``on_skipped`` is told and what is left of it is left out.
 
@@ -85,51 +159,192 @@ def iterate_patches(
     crops : numpy.ndarray
         (n, C, S + 2 margin, S + 2 margin) in the original dtype.
     """
+    skipped: set[str] = set()
+    for image, rows, crops in compute_in_order(_tasks(images, table, cut, _hand_over), HANDED_OVER):
+        if isinstance(crops, str):
+            if image not in skipped:
+                on_skipped(Skipped(image, crops))
+            skipped.add(image)
+        elif image not in skipped:
+            yield table.loc[rows], crops
+
+
+# --- the graph ----------------------------------------------------------------------------------
+
+
+class _Unreadable:
+    """Stands for a block that could not be read."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+Result = Callable[[str, np.ndarray, "np.ndarray | str"], Any]
+"""What becomes of crops: gets the image's name, rows, and crops or why there are none."""
+
+
+def _write(path: Path, image: str, rows: np.ndarray, crops: np.ndarray | str) -> tuple:
+    if isinstance(crops, str):
+        return image, len(rows), crops
+    write_rows(path, rows, crops)
+    return image, len(rows), ""
+
+
+def _hand_over(image: str, rows: np.ndarray, crops: np.ndarray | str) -> tuple:
+    return image, rows, crops
+
+
+def _tasks(
+    images: Sequence[ImageSource], table: pd.DataFrame, cut: Cut, result: Result
+) -> Iterator[Any]:
+    """Yield delayed tasks in the order of the table, each of the patches of one block."""
     by_name = {image.name: image for image in images}
-    for name, rows in table.groupby("image", sort=False):
-        bands: list[pd.DataFrame] = []
-        crops: list[np.ndarray] = []
-        try:
-            for _, band in rows.groupby(["t", "z", "y"], sort=False):
-                crops.append(_cut_band(by_name[name], band, margin))
-                bands.append(band)
-                if sum(map(len, crops)) >= at_once:
-                    yield pd.concat(bands), np.concatenate(crops)
-                    bands, crops = [], []
-        except _UnreadableError as error:
-            on_skipped(Skipped(name, str(error)))
-        if crops:
-            yield pd.concat(bands), np.concatenate(crops)
+    for name, of_image in table.groupby("image", sort=False):
+        image = by_name[str(name)]
+        # One node an image: a cluster gets it once, not with every task.
+        source = dask.delayed(image, traverse=False, pure=False)
+        labels = cut.labels.get(image.name) if cut.surroundings != "keep" else None
+        mask = dask.delayed(labels, traverse=False, pure=False)
+        for (t, z, _), rows in of_image.groupby(["t", "z", "size"], sort=False):
+            windows = Windows.of(image, rows, cut.pixels, cut.margin)
+            try:
+                block = _block(image, windows)
+            except InputError as error:
+                yield dask.delayed(partial(result, image.name, rows.index, str(error)))()
+                continue
+            plane = _Plane(image.name, int(t), int(z), rows, windows, block)
+            yield from plane.tasks(source, mask, cut, result)
 
 
-class _UnreadableError(InputError):
-    pass
+@dataclass(frozen=True)
+class _Plane:
+    """The windows of one plane, and the blocks it is read in."""
+
+    image: str
+    t: int
+    z: int
+    rows: pd.DataFrame
+    windows: Windows
+    block: np.ndarray
+
+    def tasks(self, source: Any, mask: Any, cut: Cut, result: Result) -> Iterator[Any]:
+        spans = self.windows.spans
+        first = spans[..., 0] // self.block
+        last = (spans[..., 1] - 1) // self.block
+        blocks: dict[tuple[int, int], Any] = {}
+        order = np.lexsort((first[:, 1], first[:, 0]))
+        breaks = np.flatnonzero(np.diff(first[order], axis=0).any(axis=1)) + 1
+        for chosen in map(np.sort, np.split(order, breaks)):
+            (top, left), (bottom, right) = first[chosen].min(axis=0), last[chosen].max(axis=0)
+            places = list(product(range(top, bottom + 1), range(left, right + 1)))
+            for at in places:
+                if at not in blocks:
+                    blocks[at] = self._load(source, *at)
+            needed = [blocks[at] for at in places]
+            corners = np.array(places) * self.block
+            # What is behind is not needed again; dask lets go of it as well.
+            blocks = {at: node for at, node in blocks.items() if at[0] >= top}
+            work = partial(
+                _cut_block, self.image, self.windows.some(chosen), self.rows.iloc[chosen],
+                (self.t, self.z), corners, cut.dimming, result,
+            )  # fmt: skip
+            yield dask.delayed(work, name="cut", pure=False)(mask, needed)
+
+    def _load(self, source: Any, i: int, j: int) -> Any:
+        rows, columns = (
+            slice(int(n * length), int(min((n + 1) * length, most)))
+            for n, length, most in zip((i, j), self.block, self.windows.height_width, strict=True)
+        )
+        load = partial(_load_block, self.t, self.z, rows, columns, self.windows.level)
+        return dask.delayed(load, name="load", pure=False)(source)
 
 
-def _cut_band(image: ImageSource, band: pd.DataFrame, margin: int) -> np.ndarray:
-    """Crops (n, C, S, S) of windows of one plane that share their rows; read as one region."""
-    size = int(band["size"].iloc[0])
-    half = (size - 1) / 2
-    t, z = int(band["t"].iloc[0]), int(band["z"].iloc[0])
-    top = round(float(band["y"].iloc[0]) - half)
-    lefts = np.round(band["x"].to_numpy() - half).astype(int)
-    height, width = image.height_width
-    y0, y1 = top - margin, top + size + margin
-    x0, x1 = int(lefts.min()) - margin, int(lefts.max()) + size + margin
-    inside_y, inside_x = slice(max(0, y0), min(height, y1)), slice(max(0, x0), min(width, x1))
+def _load_block(
+    t: int, z: int, rows: slice, columns: slice, level: int, image: ImageSource
+) -> np.ndarray | _Unreadable:
     try:
-        region = image.read(t, z, inside_y, inside_x)
+        return image.read(t, z, rows, columns, level)
     except InputError as error:
-        raise _UnreadableError(str(error)) from error
+        return _Unreadable(str(error))
+
+
+def _cut_block(
+    image: str,
+    windows: Windows,
+    rows: pd.DataFrame,
+    plane: tuple[int, int],
+    corners: np.ndarray,
+    dimming: float,
+    result: Result,
+    labels: ImageSource | None,
+    blocks: list[np.ndarray | _Unreadable],
+) -> Any:
+    """Cut the windows that begin in one block out of it and those to its right and below."""
+    numbers = rows.index.to_numpy()
+    arrays = []
+    for block in blocks:
+        if isinstance(block, _Unreadable):
+            return result(image, numbers, block.reason)
+        arrays.append(block)
+    region, corner = _joined(arrays, corners, windows.spans)
     if region.dtype.kind == "f" and not np.isfinite(region).all():
         count = int((~np.isfinite(region)).sum())
         raise InputError(
-            f"'{image.name}' holds {count} values that are not finite (NaN or infinite) near row "
-            f"{top}: replace them in the image, or leave the image out"
+            f"'{image}' holds {count} values that are not finite (NaN or infinite) near row "
+            f"{corner[0]}, column {corner[1]}: replace them in the image, or leave the image out"
         )
-    beyond = ((0, 0), (inside_y.start - y0, y1 - inside_y.stop),
-              (inside_x.start - x0, x1 - inside_x.stop))  # fmt: skip
-    if any(n for pair in beyond for n in pair):
-        region = np.pad(region, beyond, mode="symmetric")
-    side = size + 2 * margin
-    return np.stack([region[:, :, left - margin - x0 :][:, :, :side] for left in lefts])
+    crops = windows.crops(region, corner)
+    if labels is not None:
+        try:
+            _dim_surroundings(crops, windows, labels, plane, rows["label"], dimming)
+        except InputError as error:
+            return result(image, numbers, str(error))
+    return result(image, numbers, crops)
+
+
+def _joined(
+    blocks: list[np.ndarray], corners: np.ndarray, spans: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Region (C, h, w) of blocks that windows take, and the place (2,) of its first pixel."""
+    if len(blocks) == 1:
+        return blocks[0], corners[0]
+    first, last = spans[..., 0].min(axis=0), spans[..., 1].max(axis=0)
+    region = np.empty((len(blocks[0]), *(last - first)), blocks[0].dtype)
+    for block, corner in zip(blocks, corners, strict=True):
+        begin = np.maximum(first, corner)
+        end = np.minimum(last, corner + block.shape[1:])
+        (y, x), (y_end, x_end) = begin - first, end - first
+        (top, left), (bottom, right) = begin - corner, end - corner
+        region[:, y:y_end, x:x_end] = block[:, top:bottom, left:right]
+    return region, first
+
+
+def _dim_surroundings(
+    crops: np.ndarray,
+    windows: Windows,
+    labels: ImageSource,
+    plane: tuple[int, int],
+    own: pd.Series,
+    dimming: float,
+) -> None:
+    """Multiply what is not of a crop's own object by ``dimming``, in place."""
+    places = [windows.places(number) for number in range(len(crops))]
+    top, left = (int(min(place[axis].min() for place in places)) for axis in (0, 1))
+    bottom, right = (int(max(place[axis].max() for place in places)) + 1 for axis in (0, 1))
+    t, z = (at if labels.length(axis) > 1 else 0 for at, axis in zip(plane, "TZ", strict=True))
+    under = labels.read(t, z, slice(top, bottom), slice(left, right))[0]
+    for crop, (rows, columns), label in zip(crops, places, own, strict=True):
+        others = under[np.ix_(rows - top, columns - left)] != label
+        values = crop[:, others].astype(np.float64) * dimming
+        crop[:, others] = values if crops.dtype.kind == "f" else np.rint(values)
+
+
+def _block(image: ImageSource, windows: Windows) -> np.ndarray:
+    """Rows and columns of a block: whole chunks, no smaller than what a window takes."""
+    chunk = np.array(image.chunk(windows.level))
+    least = (windows.spans[..., 1] - windows.spans[..., 0]).max(axis=0)
+    pixels = BLOCK_BYTES / (image.channels * image.dtype.itemsize)
+    wanted = min(np.sqrt(pixels), windows.height_width[1])
+    columns = np.ceil(max(least[1], wanted) / chunk[1]) * chunk[1]
+    rows = np.ceil(max(least[0], pixels / columns) / chunk[0]) * chunk[0]
+    return np.array([rows, columns], np.int64)

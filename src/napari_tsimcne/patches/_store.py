@@ -1,68 +1,77 @@
-"""The patch store: original values of all patches in one .npy file, written as they come."""
+"""The patch store: original values of all patches in one .npy file, written in any order."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
+from typing import BinaryIO
 
 import numpy as np
 from numpy.lib import format as npy
 
 from napari_tsimcne.errors import InputError
 
+COPIED_AT_ONCE = 1 << 26
 
-class PatchStoreWriter:
-    """Appends crops to an array (N, C, S, S) on disk; N may turn out smaller than expected.
 
-    A context manager; the file is complete once it is left.
+def make_store(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Make a store (N, C, S, S) of zeros; the system gives it room as it is filled."""
+    with path.open("xb") as file:
+        _write_header(file, shape, dtype)
+        file.truncate(file.tell() + int(np.prod(shape)) * np.dtype(dtype).itemsize)
+
+
+def write_rows(path: Path, rows: np.ndarray, crops: np.ndarray) -> None:
+    """Write crops (n, C, S, S) of the store's dtype at their rows (n,), ascending.
+
+    Several threads and processes may write different rows at once. Plain writing, no memory map:
+    what was written would count as memory of the process.
     """
+    with path.open("r+b") as file:
+        shape, dtype, start = _read_header(file)
+        if crops.shape[1:] != shape[1:] or crops.dtype != dtype:
+            raise ValueError(f"crops {crops.shape} {crops.dtype} do not fit the store {shape}")
+        crop_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+        crops = np.ascontiguousarray(crops)
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+        for run, part in zip(np.split(rows, breaks), np.split(crops, breaks), strict=True):
+            file.seek(start + int(run[0]) * crop_bytes)
+            file.write(part.data)
 
-    def __init__(self, path: Path, expected: int, crop_shape: tuple[int, ...], dtype: np.dtype):
-        self.written = 0
-        self._crop_shape = crop_shape
-        self._dtype = np.dtype(dtype)
-        self._file = path.open("xb")
-        self._write_header(expected)
-        self._start = self._file.tell()
 
-    def append(self, crops: np.ndarray) -> None:
-        """Write crops of shape (n, C, S, S) in the store's dtype."""
-        if crops.shape[1:] != self._crop_shape or crops.dtype != self._dtype:
-            raise ValueError(f"crops {crops.shape} {crops.dtype} do not fit the store")
-        self._file.write(np.ascontiguousarray(crops).data)
-        self.written += len(crops)
-
-    def rewind(self, count: int) -> None:
-        """Take back all but the first ``count`` crops."""
-        crop_bytes = int(np.prod(self._crop_shape)) * self._dtype.itemsize
-        self._file.seek(self._start + count * crop_bytes)
-        self.written = count
-
-    def _write_header(self, count: int) -> None:
-        header = {
-            "descr": npy.dtype_to_descr(self._dtype),
-            "fortran_order": False,
-            "shape": (count, *self._crop_shape),
-        }
+def keep_rows(path: Path, kept: np.ndarray) -> None:
+    """Leave only some rows, a boolean mask (N,), in a store, in place."""
+    with path.open("r+b") as file:
+        shape, dtype, start = _read_header(file)
+        crop_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+        at_once = max(1, COPIED_AT_ONCE // crop_bytes)
+        written = 0
+        rows = np.flatnonzero(kept)
+        for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
+            for first in range(0, len(run), at_once):
+                part = run[first : first + at_once]
+                if part[0] != written:
+                    file.seek(start + int(part[0]) * crop_bytes)
+                    values = file.read(len(part) * crop_bytes)
+                    file.seek(start + written * crop_bytes)
+                    file.write(values)
+                written += len(part)
+        file.truncate(start + written * crop_bytes)
+        file.seek(0)
         # The header has room to grow, so that a smaller count takes the same number of bytes.
-        npy.write_array_header_1_0(self._file, header)
+        _write_header(file, (written, *shape[1:]), dtype)
+        if file.tell() != start:
+            raise RuntimeError("the header of the patch store changed its length")
 
-    def __enter__(self) -> PatchStoreWriter:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self._file.truncate()
-            self._file.seek(0)
-            self._write_header(self.written)
-            if self._file.tell() != self._start:
-                raise RuntimeError("the header of the patch store changed its length")
-        self._file.close()
+def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    header = {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    npy.write_array_header_1_0(file, header)
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:
+    npy.read_magic(file)
+    shape, _, dtype = npy.read_array_header_1_0(file)
+    return shape, dtype, file.tell()
 
 
 def open_store(path: Path) -> np.ndarray:

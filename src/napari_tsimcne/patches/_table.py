@@ -14,23 +14,28 @@ COLUMNS = {
     "z": "int64",
     "y": "float64",
     "x": "float64",
-    "size": "int64",
+    "size": "float64",
     "label": "Int64",
 }
 """Columns every patch table has, with their pandas types; measured columns follow them.
 
-``patch`` counts from 0. ``y`` and ``x`` are the window's centre in pixels of the image, where
-whole numbers are centres of pixels: a window of 28 at the origin has its centre at 13.5.
-``label`` is the object the patch was cut by, missing for a grid.
+``patch`` counts from 0. ``y`` and ``x`` are the window's centre, ``size`` its side, in pixels of
+the image, where whole numbers are centres of pixels: a window of 28 at the origin has its centre
+at 13.5. ``z`` is 0 where the patch is of a projection. ``label`` is the object the patch was cut
+by, missing for a grid.
 """
 
 
 def make_table(columns: pd.DataFrame) -> pd.DataFrame:
-    """Make a patch table of windows: numbered, columns in order and of the right types."""
+    """Make a patch table of windows: numbered, columns in order and of the right types.
+
+    Columns beyond those of every patch table follow them.
+    """
     table = columns.assign(patch=np.arange(len(columns)))
     if "label" not in table:
         table["label"] = pd.array([pd.NA] * len(table), dtype="Int64")
-    return table[list(COLUMNS)].astype(COLUMNS)
+    measured = [name for name in table if name not in COLUMNS]
+    return table[[*COLUMNS, *measured]].astype(COLUMNS).reset_index(drop=True)
 
 
 def validate_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,6 @@ probability lies in 0..1. ``Recipe.paper`` is the published method (Böhm, Beren
 
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
 from napari_tsimcne.recipe._models import (
-    Grid,
     Network,
     Normalization,
     NormalizationName,
@@ -16,19 +15,34 @@ from napari_tsimcne.recipe._models import (
     Recipe,
     Stage,
 )
+from napari_tsimcne.recipe._patches import (
+    Background,
+    Depth,
+    Grid,
+    Objects,
+    Patches,
+    Points,
+    Unit,
+)
 from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage
 
 __all__ = [
     "PRESETS",
     "VIEWS",
     "Augmentations",
+    "Background",
+    "Depth",
     "Grid",
     "Network",
     "Normalization",
     "NormalizationName",
+    "Objects",
     "Optimizer",
+    "Patches",
+    "Points",
     "PresetName",
     "Recipe",
     "Stage",
+    "Unit",
     "map_stage",
 ]

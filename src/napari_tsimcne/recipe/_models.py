@@ -8,27 +8,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from napari_tsimcne.recipe._augmentations import Augmentations
+from napari_tsimcne.recipe._patches import Background, Depth, Grid, Patches
 from napari_tsimcne.recipe._settings import Range, Settings
-
-
-class Grid(Settings):
-    """Square patches on a regular grid over every image; the incomplete edge is left out.
-
-    ``size`` and ``stride`` in pixels; ``stride`` equals ``size`` (tiles side by side) unless given.
-    """
-
-    kind: Literal["grid"] = "grid"
-    size: int = Field(default=32, ge=8, le=1024)
-    stride: int = Field(default=0, ge=0, description="0: same as size")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _stride_is_size(cls, values: dict) -> dict:
-        if isinstance(values, dict) and not values.get("stride"):
-            size = values.get("size", cls.model_fields["size"].default)
-            return {**values, "stride": size}
-        return values
-
 
 NormalizationName = Literal["percentile", "image", "none"]
 
@@ -189,11 +170,16 @@ class Recipe(Settings):
 
     ``held_out``: share of the patches that is not trained on. They are on the map like all
     others, and tell how far new images lie from what was learnt.
+
+    ``margin``: pixels stored around each patch; None: as many as the views need, found when
+    patches are cut (see `cut_at`).
     """
 
     preset: str = "custom"
-    patches: Grid = Grid()
-    margin: int = Field(default=0, ge=0, description="pixels stored around each patch")
+    patches: Patches = Grid()
+    depth: Depth = Depth()
+    background: Background = Background()
+    margin: int | None = Field(default=None, ge=0)
     normalization: Normalization = Normalization()
     augmentations: Augmentations = Augmentations()
     network: Network = Network()
@@ -226,20 +212,30 @@ class Recipe(Settings):
         """Images a batch of the first stage."""
         return self.stages[0].batch_size
 
+    def cut_at(self, pixels: int, size: float | None = None) -> Recipe:
+        """Return the recipe with what is found when patches are cut.
+
+        ``pixels``: side of a stored patch; ``size``: side of a window, where it is the objects'.
+        """
+        found = {"pixels": pixels} if size is None else {"pixels": pixels, "size": size}
+        margin = self.augmentations.margin(pixels) if self.margin is None else self.margin
+        patches = self.patches.model_copy(update=found)
+        return self.model_copy(update={"patches": patches, "margin": margin})
+
     def held_out_rows(self, count: int) -> np.ndarray:
         """Rows of a patch table that are not trained on, ascending."""
         held = int(self.held_out * count)
         return np.sort(np.random.default_rng(self.seed).choice(count, held, replace=False))
 
     @classmethod
-    def quick(cls, patches: Grid | None = None, **options: Any) -> Recipe:
+    def quick(cls, patches: Patches | None = None, **options: Any) -> Recipe:
         """Return the preset ``quick``: minutes on a CPU. Options as of `PRESETS`."""
         from napari_tsimcne.recipe._presets import PRESETS
 
         return PRESETS["quick"](patches, **options)
 
     @classmethod
-    def paper(cls, patches: Grid | None = None, **options: Any) -> Recipe:
+    def paper(cls, patches: Patches | None = None, **options: Any) -> Recipe:
         """Return the preset ``paper``: as published. Options as of `PRESETS`."""
         from napari_tsimcne.recipe._presets import PRESETS
 

@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
 from napari_tsimcne.recipe._models import (
-    Grid,
     Network,
     Normalization,
     NormalizationName,
@@ -17,6 +16,7 @@ from napari_tsimcne.recipe._models import (
     Recipe,
     Stage,
 )
+from napari_tsimcne.recipe._patches import Background, Depth, Grid, Patches
 
 PresetName = Literal[
     "quick", "thorough", "paper", "paper-cosine", "paper-2d", "paper-2d-long", "paper-annealing"
@@ -25,8 +25,10 @@ PresetName = Literal[
 
 def _build(
     name: PresetName,
-    patches: Grid | None = None,
+    patches: Patches | None = None,
     *,
+    depth: Depth | None = None,
+    background: Background | None = None,
     rgb: bool = False,
     views: str | None = None,
     normalization: NormalizationName | None = None,
@@ -46,6 +48,10 @@ def _build(
         The preset; given already in the functions of `PRESETS`.
     patches
         What is cut; tiles of 32 px if not given.
+    depth
+        What is made of Z; slices if not given.
+    background
+        Which windows of a grid are skipped; none if not given.
     rgb
         The images are RGB; decides the views where ``views`` is not given.
     views
@@ -91,10 +97,12 @@ def _build(
         network = Network() if published else Network(groups=3, width=32, hidden=512)
     if normalization is None:
         normalization = "none" if published or rgb else "percentile"
-    return Recipe(
+    recipe = Recipe(
         preset=name,
         patches=patches,
-        margin=augmentations.margin(patches.size) if margin is None else margin,
+        depth=depth or Depth(),
+        background=background or Background(),
+        margin=margin,
         normalization=Normalization(method=normalization),
         augmentations=augmentations,
         network=network,
@@ -104,6 +112,7 @@ def _build(
         precision="float32" if published else "auto",
         seed=seed,
     )
+    return recipe.cut_at(patches.pixels) if patches.pixels else recipe
 
 
 def _with_epochs(stage: Stage, epochs: int) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -52,9 +53,16 @@ class ImageRecord(BaseModel):
         """
         if self.path is None:
             raise InputError(f"'{self.name}' was a layer, not a file: open it in napari again")
-        if not self.path.is_file():
+        if not self.path.exists():
             raise InputError(f"'{self.name}' is no longer at {self.path}")
-        image = open_file(self.path)[self.series].renamed(self.name)
+        series = open_file(self.path)
+        if self.series >= len(series):
+            raise InputError(f"the file {self.path} has changed since the run was made")
+        image = series[self.series]
+        if len(image.axes) == len(self.axes):
+            # As they were named by the user, and the pixel size.
+            image = replace(image.with_axes(self.axes), pixel_size=self.pixel_size, unit=self.unit)
+        image = image.renamed(self.name)
         if image.fingerprint() != self.fingerprint:
             raise InputError(f"the file {self.path} has changed since the run was made")
         return image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -18,23 +18,30 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped, check_alike
 from napari_tsimcne.patches import (
     ChannelRange,
+    Cut,
+    Told,
     channel_ranges,
     extract_patches,
     open_store,
-    place_grid,
+    place_patches,
     validate_table,
 )
 from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 
-FORMAT = 2
+FORMAT = 3
 MAP_COLUMNS = ("map_x", "map_y", "map_z")
 """Coordinates; a map of two dimensions has no ``map_z``."""
 
 
 class RunInfo(BaseModel):
-    """What ``run.json`` holds. Written last: a folder without it is no run."""
+    """What ``run.json`` holds. Written last: a folder without it is no run.
+
+    ``labels``: label images by the name of their image, where patches are of objects.
+    ``background_windows``: how many windows had no content and were left out, by
+    ``background_thresholds``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +53,10 @@ class RunInfo(BaseModel):
     channels: tuple[ChannelRange, ...]
     image_channels: dict[str, tuple[ChannelRange, ...]] = {}
     images: tuple[ImageRecord, ...]
+    labels: dict[str, ImageRecord] = {}
     skipped: tuple[Skipped, ...] = ()
+    background_windows: int = 0
+    background_thresholds: dict[str, float] = {}
 
 
 class Run:
@@ -79,9 +89,12 @@ class Run:
         images: Sequence[ImageSource],
         recipe: Recipe,
         *,
+        labels: Mapping[str, ImageSource] | None = None,
+        points: pd.DataFrame | None = None,
         skipped: Sequence[Skipped] = (),
         measure: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        told: Told = lambda what, done, total: None,
+        scheduler: str | None = None,
     ) -> Run:
         """Cut the patches of images into a new run folder.
 
@@ -93,13 +106,19 @@ class Run:
             Of the same channels and dtype, with different names.
         recipe
             What to cut and how to learn.
+        labels
+            Label images by the name of their image, where patches are of objects.
+        points
+            A table of points (`read_points`), where patches are of points.
         skipped
             Files left out before, to be remembered.
         measure
             Gets the patch table, returns it with further columns.
-        progress
-            Called with patches done and in all; an exception it raises cancels, and the folder
-            is removed again.
+        told
+            Called with what is done, how much of it, and of how much; an exception it raises
+            cancels, and the folder is removed again.
+        scheduler
+            Address of a dask cluster that cuts the patches; by default this process does.
 
         Raises
         ------
@@ -110,7 +129,11 @@ class Run:
         folder = Path(folder).expanduser().resolve()
         check_alike(images)
         _refuse_used(folder)
-        table = place_grid(images, recipe.patches)
+        images = [image.at_depth(recipe.depth) for image in images]
+        placed = place_patches(images, recipe, labels=labels, points=points, told=told)
+        table, recipe = placed.table, placed.recipe
+        if measure is not None:
+            table = measure(table)
         if len(table) < recipe.batch_size:
             raise InputError(
                 f"{len(table)} patches are fewer than one batch of {recipe.batch_size}: lower the "
@@ -120,7 +143,10 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             store = folder / "patches.npy"
-            table, unreadable = extract_patches(images, table, recipe.margin, store, progress)
+            table, unreadable = extract_patches(
+                images, table, Cut.of(recipe.patches, recipe.margin or 0, labels), store,
+                lambda done, total: told("Cutting patches", done, total), scheduler,
+            )  # fmt: skip
             kept = [image for image in images if image.name in set(table["image"])]
             channels = channel_ranges(
                 open_store(store), images[0].channel_names, recipe.normalization, recipe.seed
@@ -134,10 +160,15 @@ class Run:
                 channels=tuple(channels),
                 image_channels=by_image,
                 images=tuple(ImageRecord.of(image) for image in kept),
+                labels={
+                    image.name: ImageRecord.of(labels[image.name])
+                    for image in kept
+                    if labels is not None and image.name in labels
+                },
                 skipped=(*skipped, *unreadable),
+                background_windows=placed.left_out,
+                background_thresholds=dict(placed.thresholds),
             )
-            if measure is not None:
-                table = measure(table)
             write_table(folder / "patches.parquet", table)
             write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
             write_text(folder / "run.json", info.model_dump_json(indent=2))
@@ -330,5 +361,11 @@ def _clear(folder: Path, existed: bool) -> None:
     if not existed:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for name in ("patches.npy", "patches.parquet", "recipe.json", "run.json"):
+    for name in (
+        "patches.npy",
+        ".patches.npy.writing",
+        "patches.parquet",
+        "recipe.json",
+        "run.json",
+    ):
         (folder / name).unlink(missing_ok=True)

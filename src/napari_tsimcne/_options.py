@@ -1,0 +1,364 @@
+"""What the command line may say about a run, and what it becomes in our words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.recipe import (
+    VIEWS,
+    Background,
+    Depth,
+    Grid,
+    Network,
+    NormalizationName,
+    Objects,
+    Points,
+    PresetName,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_tsimcne.images import ImageSource
+
+Sources = Annotated[
+    list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
+]
+
+
+Preset = StrEnum("Preset", {name: name for name in get_args(PresetName)})  # type: ignore[misc]
+QUICK = Preset("quick")
+NormalizationChoice = StrEnum(  # type: ignore[misc]
+    "NormalizationChoice", {name: name for name in get_args(NormalizationName)}
+)
+Views = StrEnum("Views", {name: name for name in VIEWS})  # type: ignore[misc]
+
+
+# Groups of options in the help.
+_of_images, _of_patches, _of_learning = (
+    partial(typer.Option, rich_help_panel=panel) for panel in ("Images", "Patches", "Learning")
+)
+
+
+class Edges(StrEnum):
+    """What becomes of windows at the edge of an image."""
+
+    drop = "drop"
+    pad = "pad"
+
+
+class Surroundings(StrEnum):
+    """What becomes of the surroundings of an object."""
+
+    keep = "keep"
+    dim = "dim"
+    mask = "mask"
+
+
+class BackgroundRule(StrEnum):
+    """How content is told from background."""
+
+    none = "none"
+    otsu = "otsu"
+    tissue = "tissue"
+
+
+Axes = Annotated[
+    str | None,
+    _of_images(
+        help="Axes of the images, one letter each of T C Z Y X (without those of length 1 and RGB "
+        "samples), where they are guessed wrong.",
+    ),
+]
+PixelSize = Annotated[
+    float | None,
+    _of_images(help="Side of a pixel in µm, where files do not say it.", min=1e-6),
+]
+DepthOption = Annotated[
+    str,
+    _of_images(
+        help="What is made of Z: slices (each an image of its own), max or mean (a projection), "
+        "or the number of one plane, counted from 0.",
+    ),
+]
+PatchSize = Annotated[
+    str | None,
+    _of_patches(
+        help="Side of a patch: in pixels, or in µm as 20um. Of objects: if not given, most of "
+        "them fit in.",
+    ),
+]
+Stride = Annotated[
+    str | None,
+    _of_patches(
+        help="Step between patches, like --patch-size; that size if not given.",
+    ),
+]
+Offset = Annotated[
+    str,
+    _of_patches(
+        help="Where the first patch begins: Y,X in the unit of --patch-size.",
+    ),
+]
+EdgesOption = Annotated[
+    Edges,
+    _of_patches(
+        help="Patches that reach beyond the image: dropped, or padded (mirrored).",
+    ),
+]
+Pixels = Annotated[
+    int,
+    _of_patches(
+        help="Side of a stored patch in pixels, to which windows are resampled. 0: the patch size.",
+        min=0,
+    ),
+]
+ObjectsOption = Annotated[
+    list[str] | None,
+    _of_patches(
+        "--objects",
+        help="Label images (files, folders or patterns): one patch an object. Paired with the "
+        "images by name. May be given several times.",
+        metavar="LABELS",
+    ),
+]
+SurroundingsOption = Annotated[
+    Surroundings,
+    _of_patches(help="Of an object in its patch: kept, dimmed or set to 0."),
+]
+KeepBorder = Annotated[
+    bool,
+    _of_patches(
+        "--keep-border",
+        help="Keep objects that touch the border of the image.",
+    ),
+]
+LeastArea = Annotated[int, _of_patches(help="Leave out smaller objects, in pixels.", min=0)]
+PointsOption = Annotated[
+    Path | None,
+    _of_patches(
+        "--points",
+        help="CSV with columns y, x in pixels, and t, z, label, image where they matter: one "
+        "patch a point.",
+        metavar="CSV",
+    ),
+]
+BackgroundOption = Annotated[
+    BackgroundRule,
+    _of_patches(
+        help="Skip patches of a grid without content: otsu (bright on dark), tissue (stained on "
+        "glass), or none are skipped.",
+    ),
+]
+ThresholdFactor = Annotated[
+    float,
+    _of_patches(help="Multiplies the threshold of --background.", min=0.01, max=10),
+]
+LeastForeground = Annotated[
+    float,
+    _of_patches(
+        help="Least share of content in a patch that is kept.",
+        min=0,
+        max=1,
+    ),
+]
+Metadata = Annotated[
+    Path | None,
+    _of_images(
+        help="CSV of treatments, doses and the like; joined by a column image (or file), or by "
+        "columns of --pattern such as well.",
+        metavar="CSV",
+    ),
+]
+Pattern = Annotated[
+    str | None,
+    _of_images(
+        help="Columns from the path of each image, as {plate}/{well}_{field}.tif",
+    ),
+]
+Margin = Annotated[
+    int | None,
+    _of_patches(
+        help="Pixels kept around each patch, so that turned views show real surroundings; "
+        "as many as the views need if not given. 0 where neighbouring tiles are unrelated.",
+        min=0,
+    ),
+]
+PresetOption = Annotated[
+    Preset,
+    _of_learning(
+        help="quick: minutes on a CPU; thorough: half an hour; paper: as published.",
+    ),
+]
+NormalizationOption = Annotated[
+    NormalizationChoice | None,
+    _of_learning(
+        help="Values taken as black and white: percentiles of each channel over all images, "
+        "of each image by itself, or none: the range of the pixel type.",
+    ),
+]
+ViewsOption = Annotated[
+    Views | None,
+    _of_learning(
+        help="What views may vary: by default what suits RGB or other images.",
+    ),
+]
+Epochs = Annotated[
+    str | None,
+    _of_learning(help="Epochs of each stage, e.g. 20,40 for quick."),
+]
+BatchSize = Annotated[int | None, _of_learning(help="Images a batch.", min=2)]
+MapDimensions = Annotated[int, _of_learning(help="Dimensions of the map.", min=2, max=3)]
+Pretrained = Annotated[
+    str,
+    _of_learning(
+        help="Start the backbone from 'imagenet' or from a file of ResNet weights; "
+        "takes a ResNet18 of full width.",
+    ),
+]
+FreezeBackbone = Annotated[
+    bool,
+    _of_learning(
+        "--freeze-backbone",
+        help="Keep those weights; only the head learns.",
+    ),
+]
+DaskScheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a dask cluster that cuts the patches, as tcp://10.0.0.1:8786; it must "
+        "reach images and run folder under the same paths.",
+        metavar="ADDRESS",
+    ),
+]
+
+
+def parse_length(text: str, option: str) -> tuple[float, str]:
+    """Return a length and its unit, ``pixel`` or ``µm``: of 32, 32px, 20um or 20µm."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(px|um|µm|μm)?\s*", text)
+    if found is None or float(found[1]) == 0:
+        raise InputError(f"{option} '{text}' must be a number of pixels, or of µm as 20um")
+    return float(found[1]), "pixel" if found[2] in (None, "px") else "µm"
+
+
+def parse_depth(text: str) -> Depth:
+    """Return what is made of Z."""
+    if text.isdigit():
+        return Depth(method="plane", plane=int(text))
+    if text not in ("slices", "max", "mean"):
+        raise InputError(f"--depth '{text}' must be slices, max, mean or the number of a plane")
+    return Depth(method=text)
+
+
+def parse_patches(
+    *,
+    patch_size: str | None,
+    stride: str | None,
+    offset: str,
+    edges: Edges,
+    pixels: int,
+    objects: Sequence[str] | None,
+    surroundings: Surroundings,
+    keep_border: bool,
+    least_area: int,
+    points: Path | None,
+) -> Grid | Objects | Points:
+    """Return what is cut: of objects or points where they are given, else of a grid."""
+    if objects and points:
+        raise InputError("give --objects or --points, not both")
+    if patch_size is None and not objects:
+        raise InputError("give --patch-size: the side of a patch, about one cell")
+    size, unit = parse_length(patch_size, "--patch-size") if patch_size else (0.0, "pixel")
+    sized: dict[str, Any] = {"size": size, "unit": unit, "pixels": pixels}
+    for given, option in ((stride, "--stride"), (offset != "0,0", "--offset")):
+        if given and (objects or points):
+            raise InputError(f"{option} is for patches on a grid")
+    if objects:
+        return Objects(**sized, surroundings=surroundings.value, border=keep_border,
+                       least_area=least_area)  # fmt: skip
+    if points:
+        return Points(**sized)
+    step, step_unit = parse_length(stride, "--stride") if stride else (0.0, unit)
+    if step_unit != unit:
+        raise InputError("--patch-size and --stride must have the same unit")
+    numbers = offset.split(",")
+    if len(numbers) != 2 or not all(re.fullmatch(r"\d+(\.\d+)?", n.strip()) for n in numbers):
+        raise InputError(f"--offset '{offset}' must be two numbers, Y,X")
+    begin = (float(numbers[0]), float(numbers[1]))
+    return Grid(**sized, stride=step, offset=begin, edges=edges.value)
+
+
+def parse_background(rule: BackgroundRule, factor: float, least: float) -> Background:
+    """Return which windows are skipped."""
+    return Background(method=rule.value, factor=factor, least_foreground=least)
+
+
+def open_labels(
+    images: Sequence[ImageSource],
+    objects: Sequence[str] | None,
+    warn: Callable[[str], None],
+) -> dict[str, ImageSource] | None:
+    """Open label images and pair them with their images; None where there are none."""
+    from napari_tsimcne.images import open_images, pair_labels
+
+    if not objects:
+        return None
+    labels, skipped = open_images(*objects)
+    for file in skipped:
+        warn(f"left out the labels {file.name}: {file.reason}")
+    return pair_labels(images, labels)
+
+
+def measurement(
+    images: Sequence[ImageSource], pattern: str | None, metadata: Path | None
+) -> Callable[[pd.DataFrame], pd.DataFrame] | None:
+    """Return what adds columns from paths and from a table to a patch table; None for none.
+
+    Both are read and checked at once, before anything is cut.
+    """
+    from napari_tsimcne.patches import join_metadata, path_columns, read_metadata
+
+    if pattern is None and metadata is None:
+        return None
+    columns = None
+    if pattern is not None:
+        columns = path_columns(
+            [image.name for image in images], [image.path for image in images], pattern
+        )
+    known = read_metadata(metadata) if metadata is not None else None
+
+    def measure(table: pd.DataFrame) -> pd.DataFrame:
+        if columns is not None:
+            table = join_metadata(table, columns, "the path of the images")
+        if known is not None:
+            table = join_metadata(table, known, str(metadata))
+        return table
+
+    return measure
+
+
+def parse_epochs(text: str | None) -> list[int] | None:
+    """Return epochs of each stage; None for the preset's."""
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(part.strip().isdigit() for part in parts):
+        raise InputError(f"--epochs '{text}' must be whole numbers, one a stage, such as 20,40")
+    return [int(part) for part in parts]
+
+
+def parse_network(pretrained: str, frozen: bool) -> Network | None:
+    """Return the network that takes pretrained weights; None where none are wanted."""
+    if not pretrained and not frozen:
+        return None
+    if pretrained not in ("", "imagenet") and not Path(pretrained).is_file():
+        raise InputError(f"there is no weights file {pretrained}: give its path, or 'imagenet'")
+    return Network(stem="torchvision", pretrained=pretrained, frozen_backbone=frozen)

@@ -1,0 +1,175 @@
+"""Fields of the forms: numbers with unit, range and tooltip, choices, and the viewer's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari.layers import Layer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
+
+LABEL_WIDTH = 86
+NARROWEST = 48
+"""Widths of labels and of the narrowest field, in pixels."""
+
+
+def spin(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
+    """Make a field for a whole number."""
+    return _set_up(QSpinBox(), low, high, value, suffix, tip)
+
+
+def double_spin(
+    low: float, high: float, value: float, suffix: str, tip: str, decimals: int = 2
+) -> QDoubleSpinBox:
+    """Make a field for a number with decimals."""
+    field = QDoubleSpinBox()
+    field.setDecimals(decimals)
+    return _set_up(field, low, high, value, suffix, tip)
+
+
+def _set_up(field: Any, low: float, high: float, value: float, suffix: str, tip: str) -> Any:
+    field.setRange(low, high)
+    field.setValue(value)
+    field.setSuffix(suffix)
+    field.setToolTip(tip)
+    field.setMinimumWidth(NARROWEST)
+    return field
+
+
+class Choice(QComboBox):
+    """A choice among named values."""
+
+    def __init__(self, options: Sequence[tuple[str, Any]], tip: str) -> None:
+        super().__init__()
+        for text, value in options:
+            self.addItem(text, value)
+        self.setToolTip(tip)
+        self.setMinimumContentsLength(4)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    @property
+    def value(self) -> Any:
+        """The value that is chosen."""
+        return self.currentData()
+
+    def choose(self, value: Any) -> None:
+        """Choose a value."""
+        self.setCurrentIndex(self.findData(value))
+
+    def allow(self, value: Any, allowed: bool, why_not: str) -> None:
+        """Let a value be chosen or not; where it was, the first is chosen instead."""
+        index = self.findData(value)
+        self.model().item(index).setEnabled(allowed)
+        self.setItemData(index, None if allowed else why_not, Qt.ItemDataRole.ToolTipRole)
+        if not allowed and self.currentIndex() == index:
+            self.setCurrentIndex(0)
+
+
+class LayerChoice(Choice):
+    """A choice among the viewer's layers of one kind; follows them as they come, go, are renamed.
+
+    Where ``over_each`` is given, it can be chosen in place of one layer once there are several.
+    """
+
+    def __init__(self, viewer: Any, kind: type[Layer], tip: str, over_each: str = "") -> None:
+        super().__init__([], tip)
+        self._viewer, self._kind, self._over_each = viewer, kind, over_each
+        self.setPlaceholderText(f"no {kind.__name__} layer")
+        self._follower = LayerFollower(viewer, self._take_layers)
+        self._take_layers()
+
+    def release(self) -> None:
+        """Stop following the viewer."""
+        self._follower.release()
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer that is chosen; None for one over each image, or where there is none."""
+        return self.value
+
+    def candidates(self) -> list[Layer]:
+        """Return the layers that can be chosen."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+
+    def choose_over_each(self) -> None:
+        """Choose one layer over each image, where there are several."""
+        if self._over_each and len(self.candidates()) > 1:
+            self.setCurrentIndex(self.count() - 1)
+
+    def _take_layers(self) -> None:
+        layers, before = self.candidates(), self.layer
+        over_each = self.count() > 0 and before is None
+        self.blockSignals(True)
+        self.clear()
+        for layer in layers:
+            self.addItem(layer.name, layer)
+        if self._over_each and len(layers) > 1:
+            self.addItem(self._over_each, None)
+        if over_each and len(layers) > 1:
+            self.choose_over_each()
+        elif layers:
+            self.setCurrentIndex(layers.index(before) if before in layers else 0)
+        self.setEnabled(bool(layers))
+        self.blockSignals(False)
+        self.currentIndexChanged.emit(self.currentIndex())
+
+
+class LayerFollower:
+    """Calls ``listener`` whenever layers come, go, move or are renamed, until `release`."""
+
+    def __init__(self, viewer: Any, listener: Callable[[], None]) -> None:
+        self._layers, self._listener = viewer.layers, listener
+        events = self._layers.events
+        events.inserted.connect(self._on_inserted)
+        events.removed.connect(self._on_removed)
+        events.reordered.connect(self._on_change)
+        for layer in self._layers:
+            layer.events.name.connect(self._on_change)
+
+    def release(self) -> None:
+        """Stop following."""
+        events = self._layers.events
+        events.inserted.disconnect(self._on_inserted)
+        events.removed.disconnect(self._on_removed)
+        events.reordered.disconnect(self._on_change)
+        for layer in self._layers:
+            layer.events.name.disconnect(self._on_change)
+
+    def _on_inserted(self, event: Any) -> None:
+        event.value.events.name.connect(self._on_change)
+        self._listener()
+
+    def _on_removed(self, event: Any) -> None:
+        event.value.events.name.disconnect(self._on_change)
+        self._listener()
+
+    def _on_change(self, event: Any = None) -> None:
+        self._listener()
+
+
+# --- rows of a form -----------------------------------------------------------------------------
+
+
+def form_layout() -> QFormLayout:
+    """Make a layout of labels and fields, without a frame."""
+    form = QFormLayout()
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+    return form
+
+
+def add_rows(form: QFormLayout, rows: Sequence[tuple[str, QWidget]]) -> None:
+    """Add labels and fields, which begin at one line in all forms."""
+    for text, field in rows:
+        label = QLabel(text)
+        label.setMinimumWidth(LABEL_WIDTH)
+        form.addRow(label, field)
+
+
+def show_row(form: QFormLayout, field: QWidget, shown: bool) -> None:
+    """Show or hide a row of a form, label and field."""
+    field.setVisible(shown)
+    label = form.labelForField(field)
+    if label is not None:
+        label.setVisible(shown)

@@ -1,0 +1,146 @@
+"""From layers of the viewer to what a run is made of: images, label images, points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Labels
+from napari.layers import Points as PointsLayer
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._outlines import LinkedLayer, level_shape, matrix, transformed
+from napari_tsimcne.images import ImageSource, from_layer, join_channels, labels_from_layer
+from napari_tsimcne.patches import COLUMNS
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run is made of; ``layers`` shows the images, by their names."""
+
+    images: Sequence[ImageSource]
+    layers: Mapping[str, LinkedLayer]
+    labels: Mapping[str, ImageSource] | None = None
+    points: pd.DataFrame | None = None
+
+
+def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inputs:
+    """Take layers as images, or as the channels of one.
+
+    Raises
+    ------
+    InputError
+        Where there is no layer, or layers do not fit together.
+    """
+    if not layers:
+        raise InputError("no image is chosen: open an image and tick its layer")
+    images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
+    if joined and len(images) > 1:
+        image = join_channels(images, name=" + ".join(image.name for image in images))
+        return Inputs([image], {image.name: LinkedLayer(layers[0], axes[0], tuple(layers[1:]))})
+    linked = [LinkedLayer(layer, own) for layer, own in zip(layers, axes, strict=True)]
+    return Inputs(images, {i.name: la for i, la in zip(images, linked, strict=True)})
+
+
+def with_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Labels]) -> Inputs:
+    """Add the label image of each image: of one layer, or where it is None, the one over it.
+
+    Raises
+    ------
+    InputError
+        Where there is no such layer.
+    """
+    if not candidates:
+        raise InputError(
+            "there is no Labels layer: add one in which each object has a number of its own, or "
+            "cut patches on a grid"
+        )
+    labels, layers = {}, {}
+    for name, linked in inputs.layers.items():
+        own = _labels_over(name, linked, candidates) if layer is None else layer
+        labels[name] = labels_from_layer(own, axes=_axes_of_labels(own, linked))
+        layers[name] = linked._replace(labels=own)
+    return Inputs(inputs.images, layers, labels=labels)
+
+
+def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
+    """Add the points of a layer, each to the images it lies in, with its features.
+
+    Raises
+    ------
+    InputError
+        Where there is no layer, or points lie in no image.
+    """
+    if layer is None:
+        raise InputError("there is no Points layer: add one, or cut patches on a grid")
+    points = np.asarray(layer.data, float)
+    if not len(points):
+        raise InputError(f"the layer '{layer.name}' has no point: add points, or choose another")
+    world = transformed(points, matrix(layer))
+    features = _further_columns(layer.features)
+    parts, lost = [], np.ones(len(points), bool)
+    for name, linked in inputs.layers.items():
+        places = _places_in(linked, world)
+        shape = dict(zip(linked.axes, level_shape(linked.layer), strict=False))
+        lengths = np.array([shape[axis.upper()] for axis in places])
+        values = places.to_numpy()
+        inside = ((values >= -0.5) & (values < lengths - 0.5)).all(axis=1)
+        lost &= ~inside
+        part = pd.concat([places.assign(image=name), features], axis=1)
+        parts.append(part[inside])
+    if lost.any():
+        raise InputError(
+            f"{lost.sum():,} of {len(points):,} points of '{layer.name}' lie outside of the chosen "
+            "images: move or delete them, or choose their images"
+        )
+    return Inputs(inputs.images, inputs.layers, points=pd.concat(parts, ignore_index=True))
+
+
+def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -> Labels:
+    """Return the topmost Labels layer that lies over an image exactly."""
+    image = linked.layer
+    height_width = [
+        level_shape(image)[linked.axes.index(axis)] for axis in linked.axes if axis in "YX"
+    ]
+    for layer in reversed(candidates):
+        same_size = list(level_shape(layer)[-2:]) == height_width
+        corner = np.array(layer.data_to_world(np.zeros(layer.ndim)))[-2:]
+        if same_size and np.allclose(corner, image.data_to_world(np.zeros(image.ndim))[-2:]):
+            return layer
+    raise InputError(
+        f"no Labels layer lies over the image '{name}': add one of the same size and place, or "
+        "leave the image out"
+    )
+
+
+def _axes_of_labels(layer: Labels, linked: LinkedLayer) -> str | None:
+    """Axes of labels, the image's last ones; None where they must be guessed."""
+    axes = linked.axes.replace("C", "")
+    return axes[-layer.ndim :] if layer.ndim <= len(axes) else None
+
+
+def _places_in(linked: LinkedLayer, world: np.ndarray) -> pd.DataFrame:
+    """World coordinates (N, D) as pixels of an image, columns t, z, y, x; those it has."""
+    image = linked.layer
+    missing = image.ndim - world.shape[1]
+    world = np.pad(world[:, max(-missing, 0) :], ((0, 0), (max(missing, 0), 0)))
+    data = transformed(world, np.linalg.inv(matrix(image)))
+    known = linked.axes[max(missing, 0) :]
+    return pd.DataFrame(
+        {axis.lower(): data[:, linked.axes.index(axis)] for axis in known if axis != "C"}
+    )
+
+
+def _further_columns(features: pd.DataFrame) -> pd.DataFrame:
+    """Features whose names do not clash with those of a patch table or of places.
+
+    A column ``label`` is kept: it says which object, or which class, a point stands for.
+    """
+    names = {name: str(name).strip() for name in features}
+    kept = set() if "class" in features else {"label"}
+    clash = {name for name, text in names.items() if text.lower() in COLUMNS} - kept
+    clash |= {name for name, text in names.items() if re.fullmatch(r"axis-\d+", text)}
+    return features.drop(columns=list(clash)).reset_index(drop=True)

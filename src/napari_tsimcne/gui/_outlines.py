@@ -1,0 +1,197 @@
+"""Outlines of patches in the viewer: from rows of the patch table to a Vectors layer."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from napari.layers import Layer, Vectors
+
+from napari_tsimcne.patches import patch_corners
+
+
+class LinkedLayer(NamedTuple):
+    """A layer that shows an image, and the letters of its axes (without RGB samples).
+
+    ``channels``: further layers that show the same image, one a channel. ``labels``: the layer
+    of its objects.
+    """
+
+    layer: Layer
+    axes: str
+    channels: tuple[Layer, ...] = ()
+    labels: Layer | None = None
+
+    @property
+    def visible(self) -> bool:
+        """Whether the image or its objects can be seen."""
+        labels = () if self.labels is None else (self.labels,)
+        return any(layer.visible for layer in (self.layer, *self.channels, *labels))
+
+    def among(self, layers: Container[Layer]) -> LinkedLayer | None:
+        """Return what is left with only these layers; None where none of them shows the image."""
+        shown = tuple(layer for layer in (self.layer, *self.channels) if layer in layers)
+        if not shown:
+            return None
+        labels = self.labels if self.labels in layers else None
+        return LinkedLayer(shown[0], self.axes, shown[1:], labels)
+
+
+class OutlineLayer:
+    """A Vectors layer of the viewer with the outlines of patches, while there are any.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    name, color
+        Of the layer.
+    edge
+        Width of an outline, as a share of the patch's side.
+    """
+
+    def __init__(self, viewer: Any, name: str, color: str, edge: float) -> None:
+        self._viewer = viewer
+        self._name, self._color, self._edge = name, color, edge
+        self._layer: Vectors | None = None
+
+    @property
+    def layer(self) -> Vectors | None:
+        """The layer; None before it is shown, and once it was removed by whomever."""
+        return self._layer if self._layer in self._viewer.layers else None
+
+    def show(
+        self,
+        table: pd.DataFrame,
+        rows: np.ndarray,
+        layers: Mapping[str, LinkedLayer],
+        projected: bool,
+    ) -> None:
+        """Draw the outlines of some rows of a patch table, in place of those drawn before.
+
+        ``layers`` by image name, at least one; images without one are left out. ``projected``:
+        patches are of a projection, their outlines are drawn on all planes.
+        """
+        frame = _frame(layers)
+        vectors = outlines(table, rows, layers, projected)
+        layer = self.layer
+        if layer is not None and layer.ndim == frame.ndim:
+            layer.data = vectors
+            layer.affine = matrix(frame)
+            return
+        self.remove()
+        if not len(vectors):
+            return
+        active = self._viewer.layers.selection.active
+        self._layer = self._viewer.add_vectors(
+            vectors,
+            name=self._name,
+            affine=matrix(frame),
+            units=frame.units,
+            axis_labels=frame.axis_labels,
+            edge_color=self._color,
+            edge_width=self._edge * float(table["size"].iloc[0]),
+            vector_style="line",
+            opacity=1.0,
+        )
+        # The user's layer stays the one that is worked on.
+        self._viewer.layers.selection.active = active
+
+    def remove(self) -> None:
+        """Take the layer away."""
+        if self.layer is not None:
+            self._viewer.layers.remove(self.layer)
+        self._layer = None
+
+
+def copies(layers: Mapping[str, LinkedLayer], projected: bool) -> int:
+    """How often an outline is drawn at most: at every channel and plane that it belongs to."""
+    return max(
+        int(np.prod([len(at) for at in _repeated(linked, projected).values()]))
+        for linked in layers.values()
+    )
+
+
+def outlines(
+    table: pd.DataFrame, rows: np.ndarray, layers: Mapping[str, LinkedLayer], projected: bool
+) -> np.ndarray:
+    """Edges of patches as vectors (n, 2, D), in pixels of the layer with most axes."""
+    frame = _frame(layers)
+    to_frame = np.linalg.inv(matrix(frame))
+    names = table["image"].to_numpy()[rows]
+    parts = [np.zeros((0, 2, frame.ndim))]
+    for name, linked in layers.items():
+        chosen = rows[names == name]
+        if not len(chosen):
+            continue
+        world = _world_corners(table, chosen, linked, projected)
+        missing = frame.ndim - world.shape[-1]
+        world = np.pad(world, ((0, 0), (0, 0), (missing, 0)))
+        corners = transformed(world, to_frame)
+        edges = np.stack([corners, np.roll(corners, -1, axis=1) - corners], axis=2)
+        parts.append(edges.reshape(-1, 2, frame.ndim))
+    return np.concatenate(parts)
+
+
+def _frame(layers: Mapping[str, LinkedLayer]) -> Layer:
+    """Return the layer in whose pixels outlines are kept, so that sliders meet them."""
+    return max((linked.layer for linked in layers.values()), key=lambda layer: layer.ndim)
+
+
+def _repeated(linked: LinkedLayer, projected: bool) -> dict[str, Sequence[int]]:
+    """Positions of the sliders that make no difference to a patch."""
+    shape = dict(zip(linked.axes, level_shape(linked.layer), strict=False))
+    letters = "CZ" if projected else "C"
+    return {axis: range(shape[axis]) for axis in letters if axis in shape}
+
+
+def _world_corners(
+    table: pd.DataFrame, rows: np.ndarray, linked: LinkedLayer, projected: bool
+) -> np.ndarray:
+    """Corners (n, 4, D) in world coordinates; once for each position of repeated sliders."""
+    yx = patch_corners(table, rows)
+    at = {
+        "T": table["t"].to_numpy()[rows][:, None],
+        "Z": table["z"].to_numpy()[rows][:, None],
+        "C": 0,
+        "Y": yx[..., 0],
+        "X": yx[..., 1],
+    }
+    columns = [np.broadcast_to(at[axis], yx.shape[:2]) for axis in linked.axes]
+    data = np.stack(columns, axis=-1).astype(float)
+    for axis, positions in _repeated(linked, projected).items():
+        repeated = np.tile(data, (len(positions), 1, 1))
+        repeated[..., linked.axes.index(axis)] = np.repeat(positions, len(data))[:, None]
+        data = repeated
+    return transformed(data, matrix(linked.layer))
+
+
+# --- geometry of layers -------------------------------------------------------------------------
+
+
+def level_shape(layer: Layer) -> tuple[int, ...]:
+    """Shape of a layer's data, of the finest level of a pyramid."""
+    return tuple(finest(layer).shape)
+
+
+def finest(layer: Layer) -> Any:
+    """Return the array of an Image or Labels layer, of the finest level of a pyramid."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def matrix(layer: Layer) -> np.ndarray:
+    """Affine matrix (D + 1, D + 1) from a layer's pixels to world coordinates."""
+    ndim = layer.ndim
+    origin = np.array(layer.data_to_world(np.zeros(ndim)))
+    found = np.eye(ndim + 1)
+    found[:-1, -1] = origin
+    for axis in range(ndim):
+        found[:-1, axis] = np.array(layer.data_to_world(np.eye(ndim)[axis])) - origin
+    return found
+
+
+def transformed(places: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Map places (..., D) by an affine matrix (D + 1, D + 1)."""
+    return places @ affine[:-1, :-1].T + affine[:-1, -1]

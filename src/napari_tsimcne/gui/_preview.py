@@ -1,0 +1,59 @@
+"""The preview: outlines of the patches that would be cut, and how many they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from napari_tsimcne.gui._outlines import LinkedLayer, OutlineLayer, copies
+from napari_tsimcne.patches import Placed
+
+PREVIEW_NAME = "patches preview"
+PREVIEW_COLOR = "#ffd24a"
+EDGE = 0.04
+"""Width of an outline, as a share of the patch's side."""
+
+MOST_OUTLINES = 20_000
+"""That are drawn; of more, a sample."""
+
+
+class PatchPreview:
+    """Draws placed windows as a layer of the viewer; one at a time."""
+
+    def __init__(self, viewer: Any) -> None:
+        self._outlines = OutlineLayer(viewer, PREVIEW_NAME, PREVIEW_COLOR, EDGE)
+
+    def show(self, placed: Placed, layers: Mapping[str, LinkedLayer], seed: int) -> str:
+        """Draw the windows that are kept, and return a line that counts them."""
+        count = len(placed.table)
+        projected = placed.recipe.depth.method in ("max", "mean")
+        most = max(1, MOST_OUTLINES // copies(layers, projected))
+        rows = np.arange(count)
+        if count > most:
+            rows = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+        self._outlines.show(placed.table, rows, layers, projected)
+        parts = [f"{count:,} patch" + ("es" if count != 1 else "")]
+        if placed.left_out:
+            parts.append(f"{placed.left_out:,} without content skipped")
+        parts.append(_size(placed))
+        drawn = f"; a sample of {most:,} is drawn" if count > most else ""
+        return ", ".join(parts) + drawn
+
+    def remove(self) -> None:
+        """Take the layer away."""
+        self._outlines.remove()
+
+
+def _size(placed: Placed) -> str:
+    patches = placed.recipe.patches
+    if patches.unit == "pixel" and patches.size == patches.pixels:
+        return _with_unit(patches.pixels, "px")
+    size = _with_unit(patches.size, "px" if patches.unit == "pixel" else patches.unit)
+    return f"{size} stored as {_with_unit(patches.pixels, 'px')}"
+
+
+def _with_unit(number: float, unit: str) -> str:
+    """Return a number and its unit, which stay on one line."""
+    return f"{number:g}\N{NO-BREAK SPACE}{unit}"

@@ -1,0 +1,346 @@
+"""What is known of images besides their pixels: from their paths, and from CSV files."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+import pandas as pd
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.patches._table import COLUMNS
+
+IMAGE_COLUMNS = ("image", "file", "filename")
+"""Columns of a CSV file that name the image a row is about, in this order of preference."""
+
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan")
+"""What stands for a missing value; not "None", which is a common name of a treatment."""
+
+# Up to 18 digits: they fit int64. No leading zeros: these are names, such as well 01.
+_WHOLE = r"0|-?[1-9][0-9]{0,17}"
+_NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+
+
+# --- paths ----------------------------------------------------------------------------------------
+
+
+def path_columns(names: Sequence[str], paths: Sequence[Path | None], pattern: str) -> pd.DataFrame:
+    """Read columns from the ends of paths.
+
+    Parameters
+    ----------
+    names
+        The images, for messages; an image without a path is matched by its name.
+    paths
+        Their files.
+    pattern
+        Such as ``{plate}/{well}_{field}.tif``: a field in braces takes as few characters as
+        fit, ``*`` any number of them, neither ever a ``/``. All else is taken literally.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an image: its name as ``image``, and a column a field: text, or int64 where all
+        are whole numbers without leading zeros. `join_metadata` adds it to a patch table.
+
+    Raises
+    ------
+    InputError
+        Where the pattern is malformed, repeats a field or names one as a column of the patch
+        table, or images do not match it.
+    """
+    fields, expression = _parse(pattern)
+    rows, odd = [], []
+    for name, path in zip(names, paths, strict=True):
+        match = expression.search(path.as_posix() if path is not None else name)
+        if match is None:
+            odd.append(name)
+        else:
+            rows.append(match.groups())
+    if odd:
+        raise InputError(
+            f"{len(odd)} of {len(names)} images do not end with '{pattern}': {some(odd)}; change "
+            "the pattern (* takes any text within a name), or leave these images out"
+        )
+    columns = pd.DataFrame(rows, columns=fields, dtype="str").apply(_whole_numbers)
+    columns.insert(0, "image", list(names))
+    return columns
+
+
+def _parse(pattern: str) -> tuple[list[str], re.Pattern[str]]:
+    where = f"the pattern '{pattern}'"
+    fields: list[str] = []
+    expression = r"(?:^|/)"
+    try:
+        parts = list(Formatter().parse(pattern.replace("\\", "/").lstrip("/")))
+    except ValueError as error:
+        raise InputError(f"{where} is malformed ({error}): write fields as {{well}}") from error
+    for text, field, form, conversion in parts:
+        expression += re.escape(text).replace(r"\*", "[^/]*")
+        if field is None:
+            continue
+        if form or conversion or not field.isidentifier():
+            raise InputError(
+                f"{where} has a field that is no name: write a word in braces, such as {{well}}"
+            )
+        if field in fields:
+            raise InputError(f"{where} has the field '{field}' twice: name each field once")
+        if field in COLUMNS:
+            raise InputError(
+                f"{where} has a field '{field}', which is a column of every patch table: "
+                "name it otherwise"
+            )
+        fields.append(field)
+        expression += "([^/]+?)"
+    if not fields:
+        raise InputError(f"{where} has no field: write one in braces, such as {{well}}.tif")
+    return fields, re.compile(expression + "$")
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def read_metadata(path: Path) -> pd.DataFrame:
+    """Read a CSV file, separated by commas, semicolons or tabs, with a line of column names.
+
+    A column becomes int64 (Int64 where values are missing) or float64 where all its values are
+    numbers without leading zeros, and stays text otherwise: well 01 stays 01.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read or has no rows.
+    """
+    try:
+        # Excel marks its UTF-8 by a byte order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head = file.readline()
+            file.seek(0)
+            rows = pd.read_csv(
+                file,
+                sep=max(",;\t", key=head.count),
+                dtype=str,
+                keep_default_na=False,
+                na_values=list(MISSING),
+                skipinitialspace=True,
+                on_bad_lines="error",
+            )
+    except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError,
+            pd.errors.EmptyDataError) as error:  # fmt: skip
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"the file {path} cannot be read ({reason}): it must be a CSV file in UTF-8"
+        ) from error
+    rows.columns = rows.columns.str.strip()
+    if not isinstance(rows.index, pd.RangeIndex):
+        raise InputError(f"the file {path} has rows with more values than there are column names")
+    if rows.empty:
+        raise InputError(f"the file {path} has no rows below its column names")
+    return rows.apply(_numbers)
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """Return a column of text as whole numbers or floats where all its values are written so."""
+    column = _whole_numbers(column)
+    if column.dtype.kind not in "iu" and column.dropna().str.fullmatch(_NUMBER).all():
+        return column.astype(float)
+    return column
+
+
+def _whole_numbers(column: pd.Series) -> pd.Series:
+    known = column.dropna()
+    if not known.str.fullmatch(_WHOLE).all():
+        return column
+    # By way of Int64, as floats do not hold all whole numbers.
+    numbers = column.astype("string").astype("Int64")
+    return numbers if len(known) < len(column) else numbers.astype("int64")
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Return keys as text; 1, 1.0 and '1' are the same key."""
+    if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    text = column.astype("string").str.strip()
+    return text.mask(text == "")
+
+
+# --- joining --------------------------------------------------------------------------------------
+
+
+def join_metadata(table: pd.DataFrame, metadata: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Add columns such as treatment or dose to a patch table.
+
+    Rows are matched by a column ``image``, ``file`` or ``filename`` of the metadata (whole name,
+    end of the path, or name without ending), or else by all columns the two have in common.
+
+    Parameters
+    ----------
+    table
+        A patch table; its rows keep their number and order.
+    metadata
+        One row an image, or a well, or whatever its key is; see `read_metadata`.
+    source
+        What the metadata is called in messages.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table and the further columns, with missing values where metadata has no row.
+
+    Raises
+    ------
+    InputError
+        Where there is no key, a key is repeated, nothing matches, or both have a column of the
+        same name with different values.
+    """
+    named = image_column(metadata)
+    keys = [named] if named is not None else [name for name in metadata if name in table]
+    if not keys:
+        raise InputError(
+            f"{source} has no column 'image', nor one of the patch table: it has "
+            f"{some(metadata.columns, 8)}, the table has {some(table.columns.drop('patch'), 12)}"
+        )
+    metadata = metadata.dropna(subset=keys)
+    given = _joined_text(metadata[keys])
+    repeated = given[given.duplicated()]
+    if len(repeated):
+        raise InputError(
+            f"{source} has several rows for {' and '.join(keys)} '{_shown(repeated.iloc[0])}': "
+            "leave one for each"
+        )
+    if named is not None:
+        wanted = table["image"].map(_rows_by_image(table["image"].unique(), given, source))
+        rows = wanted.fillna(-1).to_numpy(np.int64)
+    else:
+        wanted = _joined_text(table[keys])
+        rows = np.where(wanted.isna(), -1, pd.Index(given).get_indexer(pd.Index(wanted)))
+    if (rows < 0).all():
+        ours = table["image"] if named is not None else wanted
+        raise InputError(
+            f"{source} matches no patch: its column {' and '.join(keys)} holds "
+            f"{some(_shown(key) for key in given)}, the patches' "
+            f"{some(_shown(key) for key in ours.dropna().unique())}"
+        )
+    return _add_columns(table, metadata.drop(columns=keys), rows, source)
+
+
+def _joined_text(keys: pd.DataFrame) -> pd.Series:
+    first, *further = (as_text(keys[name]) for name in keys)
+    return first.str.cat(further, sep="\x1f") if further else first
+
+
+def _shown(key: str) -> str:
+    return str(key).replace("\x1f", ", ")
+
+
+def _add_columns(
+    table: pd.DataFrame, metadata: pd.DataFrame, rows: np.ndarray, source: str
+) -> pd.DataFrame:
+    """Add rows of the metadata to those of the table, missing values where a row is -1."""
+    found = rows >= 0
+    if not found.all():
+        # Whole numbers and truth values stay what they are beside missing values.
+        kinds = {"i": "Int64", "b": "boolean"}
+        metadata = metadata.astype(
+            {name: kinds[kind] for name, dtype in metadata.dtypes.items()
+             if (kind := np.dtype(dtype).kind if isinstance(dtype, np.dtype) else "") in kinds}
+        )  # fmt: skip
+    added = metadata.reset_index(drop=True).reindex(rows)
+    added.index = table.index
+    for name in [name for name in added if name in table]:
+        differs = found & (as_text(table[name]) != as_text(added[name])).fillna(True).to_numpy(bool)
+        if differs.any():
+            raise InputError(
+                f"{source} and the patch table both have a column '{name}' with different "
+                f"values: rename it in {source}"
+            )
+        added = added.drop(columns=name)
+    return pd.concat([table, added], axis=1)
+
+
+# --- images by name -------------------------------------------------------------------------------
+
+
+def image_column(rows: pd.DataFrame) -> str | None:
+    """Return the column that names images, None without one."""
+    by_lower = {str(name).lower(): name for name in reversed(rows.columns)}
+    return next((by_lower[name] for name in IMAGE_COLUMNS if name in by_lower), None)
+
+
+def some(values: Iterable[object], count: int = 3) -> str:
+    """Name the first of some values, for a message."""
+    listed = [str(value) for value in values]
+    return ", ".join(listed[:count]) + (", ..." if len(listed) > count else "")
+
+
+class NameIndex:
+    """Finds which of some names of images a user means.
+
+    ``names``: file names or paths, with slashes or backslashes between their parts.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._whole: dict[str, list[int]] = defaultdict(list)
+        self._by_file: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
+        self._by_stem: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
+        for number, name in enumerate(names):
+            *folders, file = _parts(name)
+            self._whole[name].append(number)
+            self._by_file[file].append((folders, number))
+            for stem in _stems(file):
+                self._by_stem[stem].append((folders, number))
+
+    def find(self, name: str) -> list[int]:
+        """Return the names that are the same, else those that end alike, else alike but endings."""
+        if name in self._whole:
+            return self._whole[name]
+        *folders, file = _parts(name)
+        for index in (self._by_file, self._by_stem):
+            alike = [n for others, n in index.get(file, ()) if _end_alike(folders, others)]
+            if alike:
+                return alike
+        return []
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")] or [name]
+
+
+def _stems(file: str) -> set[str]:
+    """``A01.ome.tif`` is A01.ome as well as A01."""
+    stem = Path(file).stem
+    return {stem, stem.removesuffix(".ome")} - {file}
+
+
+def _end_alike(a: list[str], b: list[str]) -> bool:
+    shared = min(len(a), len(b))
+    return shared == 0 or a[-shared:] == b[-shared:]
+
+
+def _rows_by_image(images: Sequence[str], given: pd.Series, source: str) -> dict[str, int]:
+    """Which row of the metadata each image has; images without one are left out."""
+    # Series of one file ('a.tif', 'a.tif#1') share the file's row, unless they have their own.
+    files = list(dict.fromkeys(re.sub(r"#\d+$", "", image) for image in images))
+    index = NameIndex(files)
+    by_file: dict[str, int] = {}
+    for row, key in enumerate(given):
+        found = [files[n] for n in index.find(key)]
+        if len(found) > 1:
+            raise InputError(
+                f"'{key}' of {source} may be any of {some(found)}: write the folder, too"
+            )
+        for file in found:
+            if file in by_file:
+                raise InputError(
+                    f"{source} has several rows for the image '{file}' ('{key}' and "
+                    f"'{given.iloc[by_file[file]]}'): leave one for each"
+                )
+            by_file[file] = row
+    whole = {key: row for row, key in enumerate(given)}
+    rows = {image: whole.get(image, by_file.get(re.sub(r"#\d+$", "", image))) for image in images}
+    return {image: row for image, row in rows.items() if row is not None}

@@ -1,0 +1,73 @@
+"""Drives the window as a user does: buttons, and the mouse on a canvas."""
+
+from time import perf_counter
+
+import numpy as np
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+TRAINING_MS = 120_000
+
+
+def add_dock(viewer, folder):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    for spin, epochs in zip(dock.form.epochs, (1, 2), strict=False):
+        spin.setValue(epochs)
+    dock.form.batch_size.setValue(32)
+    dock.form.device.setCurrentText("cpu")
+    dock.form.folder.setText(str(folder))
+    return dock
+
+
+def press_train(dock, qtbot):
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+
+
+def let_layout_settle(widget, qtbot):
+    qtbot.waitUntil(lambda: widget.qt_viewer is not None)
+    for _ in range(10):
+        QApplication.processEvents()
+
+
+# --- mouse on a canvas --------------------------------------------------------------------------
+
+
+def to_canvas(model, native, point):
+    """Pixel of a canvas that shows a world point (y, x)."""
+    camera = getattr(model, "scene", model).camera
+    offset = (np.asarray(point) - camera.center[-2:]) * camera.zoom
+    return QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
+
+
+def to_world(model, native, place):
+    """World point (y, x) under a pixel of a canvas."""
+    camera = getattr(model, "scene", model).camera
+    offset = np.array([place.y() - native.height() / 2, place.x() - native.width() / 2])
+    return np.array(camera.center[-2:]) + offset / camera.zoom
+
+
+def send(native, kind, place, button, buttons, modifier):
+    event = QMouseEvent(
+        kind, QPointF(place), QPointF(native.mapToGlobal(place)), button, buttons, modifier
+    )
+    QApplication.sendEvent(native, event)
+
+
+def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda place: True):
+    """Press, move along a path, release; after each move wait until it has ``arrived``."""
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    send(native, QEvent.Type.MouseButtonPress, path[0], left, left, modifier)
+    for place in path[1:]:
+        # The canvas passes over moves that come within 10 ms, as no hand makes them.
+        while perf_counter() - native._last_time < 0.01:
+            QApplication.processEvents()
+        send(native, QEvent.Type.MouseMove, place, none, left, modifier)
+        # napari delivers moves at a steady pace, from its event loop.
+        deadline = perf_counter() + 5
+        while not arrived(place):
+            assert perf_counter() < deadline, f"the move to {place} did not arrive"
+            QApplication.processEvents()
+    send(native, QEvent.Type.MouseButtonRelease, path[-1], left, none, modifier)

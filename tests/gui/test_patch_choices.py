@@ -1,0 +1,356 @@
+"""What is cut, chosen in the window: grid, objects, points; preview; the link of what was cut."""
+
+import os
+
+import dask.array
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from driving import add_dock, drag, let_layout_settle, press_train, to_canvas
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import open_file
+from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Points, Recipe
+from napari_tsimcne.runs import Run
+from napari_tsimcne.samples import synthetic_field
+
+pytestmark = pytest.mark.skipif(
+    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
+    reason="no display: run with xvfb-run",
+)
+
+PIXEL_SIZE = 0.65
+SPACE = {"scale": (PIXEL_SIZE, PIXEL_SIZE), "units": ("µm", "µm")}
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1500, 900)
+    return viewer
+
+
+@pytest.fixture
+def cells(viewer, tmp_path):
+    """The dock in a viewer with a field of 81 cells in two channels, and a layer of its cells."""
+    field = synthetic_field(cells=9)
+    for plane, name in zip(field.image, ("DNA", "marker"), strict=True):
+        viewer.add_image(plane, name=name, blending="additive", **SPACE)
+    viewer.add_labels(field.labels, name="cells", **SPACE)
+    dock = add_dock(viewer, tmp_path / "run")
+    viewer.layers.selection.active = viewer.layers["DNA"]
+    return dock
+
+
+def choose(dock, kind):
+    dock.form.patches.kind.choose(kind)
+    return dock.form.patches
+
+
+def press_preview(dock, qtbot):
+    with qtbot.waitSignal(dock.ended, timeout=30_000):
+        QTest.mouseClick(dock.preview_button, Qt.MouseButton.LeftButton)
+
+
+def texts(combo):
+    return [combo.itemText(i) for i in range(combo.count())]
+
+
+def mapped(run):
+    """A run with a made-up map, as if it had been trained."""
+    count = len(run.table)
+    coordinates = np.random.default_rng(0).normal(size=(count, 2))
+    run.save_map(coordinates, np.zeros((count, 4)), stopped=False,
+                 write_weights=lambda path: path.write_bytes(b""))  # fmt: skip
+    return run
+
+
+def click(viewer, world):
+    native = viewer.window._qt_viewer.canvas.native
+    drag(native, [to_canvas(viewer, native, np.asarray(world)[-2:])])
+
+
+# --- objects and points -------------------------------------------------------------------------
+
+
+def test_objects_of_a_labels_layer_from_choice_to_click(cells, viewer, qtbot):
+    dock = cells
+    patches = choose(dock, Objects)
+    patches.border.setChecked(True)
+    assert patches.size.text() == "from the objects"
+    assert dock.form.summary.text().startswith("One patch an object of 'cells', 1 image, 2 channel")
+    press_train(dock, qtbot)
+    assert dock.status.text() == "Done."
+    table = dock.run.table
+    labels = viewer.layers["cells"].data
+    assert sorted(table["label"]) == sorted(set(labels.flat) - {0})
+    assert {"area", "mean DNA", "mean marker"} <= set(table)
+    let_layout_settle(dock.map_view, qtbot)
+
+    # A click on a pixel of a cell, far from its centre: its point, though windows overlap.
+    row = table.iloc[37]
+    y, x = np.argwhere(labels == row["label"])[0]
+    click(viewer, np.array([y, x]) * PIXEL_SIZE)
+    assert list(dock.selection.rows) == [37]
+    assert np.array_equal(dock.map_view.chosen.data, dock.map_view.points[[37]])
+    corner = dock.link.highlight.data[0, 0]
+    assert corner == pytest.approx(row[["y", "x"]].to_numpy(float) - row["size"] / 2)
+
+    # Clicks still find patches while only the other channel is seen, and once DNA is gone.
+    viewer.layers["DNA"].visible = viewer.layers["cells"].visible = False
+    assert dock.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
+    del viewer.layers["DNA"]
+    assert dock.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
+
+
+def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
+    for number in range(2):
+        field = synthetic_field(cells=3 + number, seed=number)
+        place = {"translate": (0, 200 * number)}
+        viewer.add_image(field.image[0], name=f"field {number}", **place)
+        viewer.add_labels(field.labels, name=f"cells {number}", **place)
+    dock = add_dock(viewer, tmp_path / "run")
+    patches = choose(dock, Objects)
+    patches.border.setChecked(True)
+    patches.labels.choose_over_each()
+    press_preview(dock, qtbot)
+    assert dock.status.text().startswith("25 patches")
+    labels = dock.form.inputs().labels
+    assert {name: label.name for name, label in labels.items()} == {
+        "field 0": "cells 0", "field 1": "cells 1"
+    }  # fmt: skip
+    del viewer.layers["cells 1"]
+    press_preview(dock, qtbot)
+    assert "128 x 128" in dock.status.text()
+
+
+def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
+    dock = cells
+    patches = choose(dock, Points)
+    assert "no Points layer" in dock.form.summary.text() and not patches.points.isEnabled()
+    pixels = np.array([[40.0, 50.0], [200.0, 100.0], [100.0, 250.0]])
+    features = pd.DataFrame({"kind": ["a", "b", "a"], "patch": [7, 8, 9]})
+    viewer.add_points(pixels * PIXEL_SIZE, name="spots", features=features, units=("µm", "µm"))
+    assert dock.form.summary.text().startswith("One patch a point of 'spots'")
+    inputs = dock.form.inputs()
+    recipe = dock.form.recipe(rgb=False)
+    recipe = Recipe.quick(recipe.patches, batch_size=2)
+    run = mapped(Run.create(tmp_path / "points", inputs.images, recipe, points=inputs.points))
+    assert np.abs(run.table[["y", "x"]].to_numpy() - pixels).max() <= 0.5
+    assert list(run.table["kind"]) == ["a", "b", "a"] and list(run.table["patch"]) == [0, 1, 2]
+    dock._set_run(run, inputs.layers)
+    click(viewer, pixels[1] * PIXEL_SIZE)
+    assert list(dock.selection.rows) == [1]
+
+    viewer.layers["spots"].add([-50, -50])
+    with pytest.raises(InputError, match="1 of 4 points of 'spots' lie outside"):
+        dock.form.inputs()
+
+
+# --- the form -----------------------------------------------------------------------------------
+
+
+def test_combos_follow_the_layers(cells, viewer):
+    dock = cells
+    patches = choose(dock, Objects)
+    viewer.add_labels(np.zeros((288, 288), int), name="nuclei")
+    assert texts(patches.labels) == ["cells", "nuclei", "the one over each image"]
+    patches.labels.choose(viewer.layers["nuclei"])
+    viewer.layers["nuclei"].name = "kernels"
+    assert texts(patches.labels)[1] == "kernels" == patches.labels.currentText()
+    assert "'kernels'" in dock.form.summary.text()
+    viewer.layers["DNA"].name = "Hoechst"
+    assert dock.form.layer_list.item(0).text() == "Hoechst"
+    del viewer.layers["kernels"]
+    assert texts(patches.labels) == ["cells"] and "'cells'" in dock.form.summary.text()
+    del viewer.layers["cells"]
+    assert "no Labels layer" in dock.form.summary.text()
+
+
+def test_sizes_in_micrometres_where_pixels_have_a_size(cells, viewer):
+    dock = cells
+    patches = dock.form.patches
+    patches.unit.choose("µm")
+    assert patches.size.value() == pytest.approx(32 * PIXEL_SIZE)
+    assert "81 patches" in dock.form.summary.text()
+    patches.size.setValue(2 * 32 * PIXEL_SIZE)
+    assert patches.patches() == Grid(size=41.6, unit="µm")
+    assert "16 patches" in dock.form.summary.text()
+    # An image whose pixels have no size: pixels again, and why is said.
+    viewer.add_image(np.zeros((288, 288), np.uint16), name="plain")
+    dock.form.joining.choose(False)
+    assert patches.unit.value == "pixel" and patches.size.value() == 64
+    assert "'plain' does not say" in patches.unit.toolTip()
+
+
+def test_only_what_applies_is_shown(cells, viewer):
+    patches = cells.form.patches
+    patches.details.expand(animate=False)
+
+    def shown(*fields):
+        return [field.isVisibleTo(patches) for field in fields]
+
+    grid = (patches.stride, patches.edges, patches.background_method)
+    objects = (patches.labels, patches.surroundings, patches.border, patches.least_area)
+    assert all(shown(*grid)) and not any(shown(*objects, patches.points, patches.factor))
+    patches.background_method.choose("otsu")
+    assert all(shown(patches.factor, patches.least_foreground))
+    choose(cells, Objects)
+    assert all(shown(*objects)) and not any(shown(*grid, patches.factor, patches.depth_method))
+    assert patches.background() == Background()
+    patches.size.setValue(50)
+    choose(cells, Grid)
+    assert patches.size.value() == 32
+    choose(cells, Objects)
+    assert patches.size.value() == 50
+    viewer.add_image(np.zeros((4, 288, 288), np.uint16), name="z", axis_labels=("z", "y", "x"))
+    cells.form.joining.choose(False)
+    assert all(shown(patches.depth_method)) and not any(shown(patches.plane))
+
+
+@pytest.mark.parametrize(
+    "patches",
+    [
+        Grid(size=40, stride=20, edges="pad"),
+        Grid(size=40, pixels=32),
+        Objects(size=24, surroundings="dim", dimming=0.5, border=True, least_area=9),
+        Points(size=20.5, unit="µm", pixels=32),
+    ],
+)
+def test_a_recipe_shown_is_the_recipe_chosen(cells, patches):
+    depth, background = Depth(method="max"), Background(method="otsu", factor=0.5)
+    recipe = Recipe.quick(patches, depth=depth, background=background)
+    cells.form.patches.show_recipe(recipe)
+    assert cells.form.patches.patches() == patches
+    grid = isinstance(patches, Grid)
+    assert cells.form.patches.background() == (background if grid else Background())
+    # These images have no depth.
+    assert cells.form.patches.depth() == Depth()
+
+
+def test_sizes_that_cannot_be_are_explained(cells):
+    cells.form.patches.size.setValue(3000)
+    assert "8 to 1024 pixels" in cells.form.summary.text()
+    cells.form.patches.pixels.setValue(64)
+    assert "larger than every image" in cells.form.summary.text()
+    cells.form.patches.edges.choose("pad")
+    assert cells.form.summary.text().startswith("1 patch of 1 image")
+    cells.form.patches.background_method.choose("otsu")
+    assert cells.form.summary.text().startswith("At most 1 patch of")
+
+
+# --- preview ------------------------------------------------------------------------------------
+
+
+def test_the_preview_counts_and_outlines_what_is_kept(viewer, qtbot, tmp_path):
+    picture = np.zeros((4, 96, 128), np.uint16)
+    picture[1, :32, :64] = 1000
+    picture[3, 64:, 96:] = 1000
+    layer = viewer.add_image(picture, name="movie", axis_labels=("t", "y", "x"), scale=(1, 2, 2))
+    dock = add_dock(viewer, tmp_path / "run")
+    patches = dock.form.patches
+    patches.background_method.choose("otsu")
+    press_preview(dock, qtbot)
+    assert dock.status.text() == "3 patches, 45 without content skipped, 32\N{NO-BREAK SPACE}px"
+    preview = viewer.layers["patches preview"]
+    assert viewer.layers.selection.active is layer
+    assert {tuple(start) for start in preview.data[::4, 0]} == {
+        (1, -0.5, -0.5), (1, -0.5, 31.5), (3, 63.5, 95.5)
+    }  # fmt: skip
+    assert preview.data_to_world((3, 63.5, 95.5)) == layer.data_to_world((3, 63.5, 95.5))
+
+    # Pressed again, the layer is the same; what is chosen anew is shown.
+    patches.background_method.choose("none")
+    press_preview(dock, qtbot)
+    assert viewer.layers["patches preview"] is preview and len(preview.data) == 4 * 48
+    viewer.layers.remove(preview)
+    press_preview(dock, qtbot)
+    assert len(viewer.layers["patches preview"].data) == 4 * 48
+
+    # What cannot be is a notice, and the preview goes when training starts.
+    dock.form.folder.setText(str(tmp_path))
+    (tmp_path / "something").touch()
+    with qtbot.waitSignal(dock.ended):
+        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+    assert "not empty" in dock.status.text()
+    assert "patches preview" not in viewer.layers
+
+
+def test_many_patches_are_previewed_by_a_sample(cells, viewer, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_tsimcne.gui._preview.MOST_OUTLINES", 50)
+    cells.form.patches.stride.setValue(4)
+    press_preview(cells, qtbot)
+    assert cells.status.text() == "4,225 patches, 32\N{NO-BREAK SPACE}px; a sample of 50 is drawn"
+    first = viewer.layers["patches preview"].data.copy()
+    assert len(first) == 4 * 50
+    press_preview(cells, qtbot)
+    assert np.array_equal(viewer.layers["patches preview"].data, first)
+
+
+def test_the_preview_can_be_stopped(cells, viewer, qtbot):
+    choose(cells, Objects)
+    job = None
+    with qtbot.waitSignal(cells.ended, timeout=30_000):
+        cells.show_preview()
+        job = cells.job
+        cells.stop()
+    assert job is not None and cells.job is None and cells.preview_button.isEnabled()
+    assert cells.status.text() == "Stopped." and "patches preview" not in viewer.layers
+
+
+# --- the link -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["max", "plane"])
+def test_patches_of_a_projection_are_linked_on_every_plane(viewer, qtbot, tmp_path, method):
+    stack = np.random.default_rng(0).integers(0, 255, (2, 5, 64, 96)).astype(np.uint8)
+    layer = viewer.add_image(stack, name="stack", axis_labels=("t", "z", "y", "x"),
+                             scale=(1, 3, 1, 1))  # fmt: skip
+    dock = add_dock(viewer, tmp_path / "none")
+    dock.form.axes.setCurrentText("TZYX")
+    patches = dock.form.patches
+    viewer.dims.set_current_step(1, 2)
+    patches.depth_method.choose(method)
+    assert patches.plane.value() == (2 if method == "plane" else 0)
+    assert dock.form.summary.text().startswith("12 patches")
+    press_preview(dock, qtbot)
+    planes = {0, 1, 2, 3, 4} if method == "max" else {2}
+    assert set(viewer.layers["patches preview"].data[:, 0, 1]) == planes
+
+    recipe = Recipe.quick(patches.patches(), depth=patches.depth(), batch_size=4)
+    inputs = dock.form.inputs()
+    run = mapped(Run.create(tmp_path / "run", inputs.images, recipe))
+    dock._set_run(run, inputs.layers)
+    dock.selection.select_patch(9)
+    outline = dock.link.highlight.data
+    assert set(outline[:, 0, 1]) == planes and set(outline[:, 0, 0]) == {1}
+    row = run.table.iloc[9]
+    for z in range(5):
+        found = dock.link.patch_at(layer.data_to_world((1, z, row.y, row.x)))
+        assert found == (9 if z in planes else None)
+
+
+def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path):
+    field = synthetic_field(cells=9)
+    with tifffile.TiffWriter(tmp_path / "field.ome.tif") as file:
+        options = {"tile": (64, 64), "photometric": "minisblack"}
+        file.write(field.image, subifds=1, metadata={"axes": "CYX"}, **options)
+        file.write(field.image[:, ::2, ::2], subfiletype=1, **options)
+    tifffile.imwrite(tmp_path / "cells.tif", field.labels)
+    (image,), (labels,) = open_file(tmp_path / "field.ome.tif"), open_file(tmp_path / "cells.tif")
+    assert len(image.levels) == 1
+    recipe = Recipe.quick(Objects(size=24, border=True), batch_size=16)
+    mapped(Run.create(tmp_path / "run", [image], recipe, labels={image.name: labels}))
+    dock = add_dock(viewer, tmp_path / "other")
+    dock.open_run(tmp_path / "run")
+    first, second, objects = viewer.layers
+    assert first.multiscale and [level.shape for level in second.data] == [(288, 288), (144, 144)]
+    assert all(isinstance(level, dask.array.Array) for level in second.data)
+    assert np.array_equal(np.asarray(second.data[0]), field.image[1])
+    assert np.array_equal(objects.data, field.labels)
+    assert dock.form.patches.patches() == recipe.patches.model_copy(update={"pixels": 24})
+    row = dock.run.table.iloc[12]
+    assert dock.link.patch_at((row.y, row.x)) == 12
