@@ -9,6 +9,7 @@ process's resident memory, cores busy is CPU seconds a second.
 """
 
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -102,6 +103,7 @@ def make_image(path: Path, side: int) -> None:
 
 
 def _in_child(job: str, path: Path, number: str) -> dict:
+    os.sync()  # what was written before is not to be paid for now
     done = subprocess.run(
         [sys.executable, __file__, "job", job, str(path), number],
         capture_output=True, text=True,
