@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tsimcne import ImageSource, InputError
+from napari_tsimcne.patches._measurement import measurement
 from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_metadata
 from napari_tsimcne.patches._table import make_table
 
@@ -182,3 +183,28 @@ def test_grids_of_images_without_metadata_only_lack_it():
     table = table_of(image.name, "b")
     joined = join_metadata(table, pd.DataFrame({"image": ["a"], "hit": [True], "n": [1]}), "m")
     assert joined["hit"].tolist() == [True, pd.NA] and joined["n"].tolist() == [1, pd.NA]
+
+
+def test_a_measurement_is_checked_against_the_images_at_once(tmp_path):
+    path = tmp_path / "doses.csv"
+    names, paths = ["one", "two"], [Path("/p/A01.tif"), Path("/p/B02.tif")]
+
+    def of(text, **options):
+        path.write_text(text)
+        return measurement(names, paths, metadata=path, **options)
+
+    assert measurement(names, paths) is None
+    # By name, by file, or by a column of the path.
+    for key in ("image,d\ntwo,1\n", "image,d\np/B02.tif,1\n", "image,t,d\nB02,0,1\n"):
+        assert of(key)(table_of(*names))["d"].tolist() == [pd.NA, 1]
+    by_well = of("well,d\nB02,1\nA01,0\n", pattern="{well}.tif")
+    assert by_well(table_of(*names))["d"].tolist() == [0, 1]
+    assert by_well.columns == ("well", "d")
+    for text, says in (("image,d\nC03,1\n", "no patch"), ("d\n1\n", "no column 'image'"),
+                       ("image,d\nA01,1\np/A01,2\n", "several rows"),
+                       ("image,d\none,1\nA01.tif,2\n", "several rows")):  # fmt: skip
+        with pytest.raises(InputError, match=says):
+            of(text, further=())
+    # What only patches have, or may have, cannot be told yet.
+    assert of("label,d\n1,1\n", further=()) and of("kind,d\na,1\n")
+    assert of("kind,d\na,1\n", further=["kind"]).columns == ("kind", "d")

@@ -91,3 +91,9 @@ def test_the_margin_holds_any_turned_view():
 def test_impossible_settings_are_refused(broken):
     with pytest.raises(ValueError):
         broken()
+
+
+def test_an_offset_is_a_place_and_no_range():
+    assert Grid(size=16, offset=(10, 4)).offset == (10, 4)
+    with pytest.raises(ValidationError):
+        Grid(size=16, offset=(-1, 0))

@@ -25,9 +25,8 @@ from napari_tsimcne.recipe import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_tsimcne.images import ImageSource
+    from napari_tsimcne.patches import Measurement
 
 Sources = Annotated[
     list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
@@ -319,30 +318,16 @@ def open_labels(
 
 def measurement(
     images: Sequence[ImageSource], pattern: str | None, metadata: Path | None
-) -> Callable[[pd.DataFrame], pd.DataFrame] | None:
-    """Return what adds columns from paths and from a table to a patch table; None for none.
+) -> Measurement | None:
+    """Return what adds columns from paths and from a table to a patch table; None for none."""
+    from napari_tsimcne.patches import measurement
 
-    Both are read and checked at once, before anything is cut.
-    """
-    from napari_tsimcne.patches import join_metadata, path_columns, read_metadata
-
-    if pattern is None and metadata is None:
-        return None
-    columns = None
-    if pattern is not None:
-        columns = path_columns(
-            [image.name for image in images], [image.path for image in images], pattern
-        )
-    known = read_metadata(metadata) if metadata is not None else None
-
-    def measure(table: pd.DataFrame) -> pd.DataFrame:
-        if columns is not None:
-            table = join_metadata(table, columns, "the path of the images")
-        if known is not None:
-            table = join_metadata(table, known, str(metadata))
-        return table
-
-    return measure
+    return measurement(
+        [image.name for image in images],
+        [image.path for image in images],
+        pattern=pattern,
+        metadata=metadata,
+    )
 
 
 def parse_epochs(text: str | None) -> list[int] | None:

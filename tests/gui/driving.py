@@ -8,6 +8,9 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
+from napari_tsimcne.events import Finished
+from napari_tsimcne.runs import Run
+
 TRAINING_MS = 120_000
 
 
@@ -24,6 +27,31 @@ def add_dock(viewer, folder):
 def press_train(dock, qtbot):
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+
+
+def mapped(run):
+    """A run with a made-up map, as if it had been trained."""
+    count = len(run.table)
+    coordinates = np.random.default_rng(0).normal(size=(count, 2))
+    run.save_map(coordinates, np.zeros((count, 4)), stopped=False,
+                 write_weights=lambda path: path.write_bytes(b""))  # fmt: skip
+    return run
+
+
+class MapsAtOnce:
+    """Stands in for the child that trains: the map is made up, all else is real."""
+
+    process = None
+
+    def __init__(self, folder, device):
+        self._folder = folder
+
+    def events(self):
+        mapped(Run.open(self._folder))
+        yield Finished(stopped=False, seconds=0)
+
+    def kill(self):
+        pass
 
 
 def let_layout_settle(widget, qtbot):

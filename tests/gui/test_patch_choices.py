@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from driving import add_dock, drag, let_layout_settle, press_train, to_canvas
+from driving import add_dock, drag, let_layout_settle, mapped, press_train, to_canvas
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -57,15 +57,6 @@ def press_preview(dock, qtbot):
 
 def texts(combo):
     return [combo.itemText(i) for i in range(combo.count())]
-
-
-def mapped(run):
-    """A run with a made-up map, as if it had been trained."""
-    count = len(run.table)
-    coordinates = np.random.default_rng(0).normal(size=(count, 2))
-    run.save_map(coordinates, np.zeros((count, 4)), stopped=False,
-                 write_weights=lambda path: path.write_bytes(b""))  # fmt: skip
-    return run
 
 
 def click(viewer, world):
@@ -134,7 +125,7 @@ def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
     pixels = np.array([[40.0, 50.0], [200.0, 100.0], [100.0, 250.0]])
     features = pd.DataFrame({"kind": ["a", "b", "a"], "patch": [7, 8, 9]})
     viewer.add_points(pixels * PIXEL_SIZE, name="spots", features=features, units=("µm", "µm"))
-    assert dock.form.summary.text().startswith("One patch a point of 'spots'")
+    assert dock.form.summary.text().startswith("3 patches at the points of 'spots' in 1 image")
     inputs = dock.form.inputs()
     recipe = dock.form.recipe(rgb=False)
     recipe = Recipe.quick(recipe.patches, batch_size=2)
@@ -193,7 +184,7 @@ def test_only_what_applies_is_shown(cells, viewer):
     def shown(*fields):
         return [field.isVisibleTo(patches) for field in fields]
 
-    grid = (patches.stride, patches.edges, patches.background_method)
+    grid = (patches.stride, *patches.offset, patches.edges, patches.background_method)
     objects = (patches.labels, patches.surroundings, patches.border, patches.least_area)
     assert all(shown(*grid)) and not any(shown(*objects, patches.points, patches.factor))
     patches.background_method.choose("otsu")
@@ -201,7 +192,9 @@ def test_only_what_applies_is_shown(cells, viewer):
     choose(cells, Objects)
     assert all(shown(*objects)) and not any(shown(*grid, patches.factor, patches.depth_method))
     assert patches.background() == Background()
+    assert all(shown(patches.percentile))
     patches.size.setValue(50)
+    assert not any(shown(patches.percentile))
     choose(cells, Grid)
     assert patches.size.value() == 32
     choose(cells, Objects)
@@ -216,6 +209,9 @@ def test_only_what_applies_is_shown(cells, viewer):
     [
         Grid(size=40, stride=20, edges="pad"),
         Grid(size=40, pixels=32),
+        Grid(size=20.5, unit="µm", pixels=32, offset=(4.25, 8.5)),
+        Objects(percentile=80),
+        Objects(size=24, percentile=99.5),
         Objects(size=24, surroundings="dim", dimming=0.5, border=True, least_area=9),
         Points(size=20.5, unit="µm", pixels=32),
     ],
@@ -229,6 +225,42 @@ def test_a_recipe_shown_is_the_recipe_chosen(cells, patches):
     assert cells.form.patches.background() == (background if grid else Background())
     # These images have no depth.
     assert cells.form.patches.depth() == Depth()
+
+
+def test_the_summary_follows_what_is_done_to_layers(cells, viewer, qtbot):
+    summary = cells.form.summary.text
+    choose(cells, Points)
+    spots = viewer.add_points([[40, 50], [90, 60]], name="spots", **SPACE)
+    assert summary().startswith("2 patches at the points of 'spots'")
+    spots.add([100, 70])
+    qtbot.waitUntil(lambda: summary().startswith("3 patches at"))
+    spots.selected_data = {0, 1}
+    spots.remove_selected()
+    qtbot.waitUntil(lambda: summary().startswith("1 patch at"))
+    spots.translate = (-1000, 0)
+    qtbot.waitUntil(lambda: "lie outside" in summary())
+
+    patches = choose(cells, Objects)
+    viewer.add_labels(np.zeros((10, 10), int), name="others", **SPACE)
+    patches.labels.choose_over_each()
+    assert summary().startswith("One patch an object of the one over each")
+    viewer.layers["cells"].data = np.zeros((20, 20), int)
+    qtbot.waitUntil(lambda: "No Labels layer lies over" in summary())
+
+    choose(cells, Grid)
+    for name in ("DNA", "marker"):
+        viewer.layers[name].scale = (1, 2)
+    qtbot.waitUntil(lambda: "not square" in patches.unit.toolTip())
+
+
+def test_the_offset_of_a_grid_is_in_the_unit_of_its_size(cells):
+    patches = cells.form.patches
+    patches.offset[1].setValue(100)
+    few = cells.form.summary.text()
+    patches.unit.choose("µm")
+    assert patches.offset[1].value() == pytest.approx(100 * PIXEL_SIZE)
+    assert patches.patches().offset == pytest.approx((0, 65))
+    assert cells.form.summary.text() == few and few.startswith("45 patches")
 
 
 def test_sizes_that_cannot_be_are_explained(cells):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -20,25 +20,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.events import (
-    Embedding,
-    EpochEnded,
-    Event,
-    Prepared,
-    Progress,
-    readable_time,
-)
+from napari_tsimcne.events import Embedding, EpochEnded, Event, Prepared, Progress
 from napari_tsimcne.explore import Selection
 from napari_tsimcne.gui._column import Column
 from napari_tsimcne.gui._form import TrainingForm
+from napari_tsimcne.gui._image_view import ImageView
 from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._job import PlacingJob, TrainingJob
 from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.gui._loss_curve import LossCurve
 from napari_tsimcne.gui._map_view import MapView, dock_of
-from napari_tsimcne.gui._open import add_images
+from napari_tsimcne.gui._open import link_images
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.gui._preview import PatchPreview
+from napari_tsimcne.gui._sentences import left_out, progress_of
 from napari_tsimcne.patches import Placed
 from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs import Run, export_csv
@@ -49,7 +44,6 @@ if TYPE_CHECKING:
 MAP_NAME = "t-SimCNE map"
 BAR_STEPS = 1000
 LAYER_LIST_WIDTH = 320
-LAYOUT_MS = 200
 
 
 class TsimcneDock(QWidget):
@@ -62,6 +56,7 @@ class TsimcneDock(QWidget):
         self.viewer = viewer
         self.job: TrainingJob | PlacingJob | None = None
         self.preview = PatchPreview(viewer)
+        self.image_view = ImageView(viewer, self)
         self.run: Run | None = None
         self.selection: Selection | None = None
         self.map_view: MapView | None = None
@@ -106,6 +101,10 @@ class TsimcneDock(QWidget):
         self.map_label = QLabel()
         self.map_label.setWordWrap(True)
         layout.addWidget(self.map_label)
+        self.left_out = QLabel()
+        self.left_out.setWordWrap(True)
+        self.left_out.setTextFormat(Qt.TextFormat.PlainText)
+        layout.addWidget(self.left_out)
         actions = QHBoxLayout()
         self.open_button = QPushButton("Open run...")
         self.open_button.setToolTip("Show the map of a run folder.")
@@ -139,6 +138,7 @@ class TsimcneDock(QWidget):
         selected = len(self.selection) if self.selection is not None else 0
         self.export_button.setEnabled(selected > 0)
         self.show_button.setEnabled(self.run is not None and self.map_view is None)
+        self.left_out.setVisible(bool(self.left_out.text()))
         if self.run is None:
             self.map_label.setText("No map yet.")
         else:
@@ -217,14 +217,7 @@ class TsimcneDock(QWidget):
             self.status.setText(f"Training on {event.device}")
         elif isinstance(event, Progress):
             self.bar.setValue(round(BAR_STEPS * event.fraction))
-            stage = f"Stage {event.stage_number} of {event.stages}, {event.stage}"
-            lines = [f"{stage}, epoch {event.epoch} of {event.epochs}"]
-            if event.seconds_left is not None:
-                lines.append(
-                    f"{readable_time(event.seconds_left)} left, "
-                    f"{event.images_per_second:,.0f} images/s"
-                )
-            self.status.setText("\n".join(lines))
+            self.status.setText(progress_of(event))
         elif isinstance(event, EpochEnded):
             self.curve.add(event.stage, event.loss)
         elif isinstance(event, Embedding):
@@ -237,7 +230,7 @@ class TsimcneDock(QWidget):
                       if run.info.state == "stopped" else "Done.")  # fmt: skip
         self._set_run(run, layers)
         if run.info.skipped:
-            show_info(f"Left out: {', '.join(skipped.name for skipped in run.info.skipped)}")
+            show_warning(self.left_out.text())
         self.ended.emit()
 
     def _still_there(self, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
@@ -274,18 +267,14 @@ class TsimcneDock(QWidget):
         """
         run = Run.open(folder)
         _ = run.coordinates
-        layers = add_images(self.viewer, run)
+        before = len(self.viewer.layers)
+        layers = link_images(self.viewer, run)
         # Once the images are there: they decide what can be chosen.
         self.form.patches.show_recipe(run.recipe)
         self.preview.remove()
+        if len(self.viewer.layers) > before:
+            self.image_view.fit()
         self._set_run(run, layers)
-        if self.map_view is not None:
-            # Once the map has taken its place beside them.
-            self.map_view.built.connect(self._show_whole_images)
-
-    def _show_whole_images(self) -> None:
-        # The canvas of the images learns its new size with the next drawing.
-        QTimer.singleShot(LAYOUT_MS, lambda: self.viewer.reset_view())
 
     def _choose_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
@@ -300,6 +289,7 @@ class TsimcneDock(QWidget):
         if self.link is not None:
             self.link.close()
         self.run = run
+        self.left_out.setText(left_out(run.info.skipped))
         self.selection = Selection(len(run.table))
         self.selection.changed.connect(self._refresh)
         self.link = ImageLink(self.viewer, run, self.selection, layers)
@@ -312,6 +302,8 @@ class TsimcneDock(QWidget):
             show_info("This map has three dimensions: the first two are shown.")
         self.map_view = MapView(coordinates, self.selection, self.viewer.theme)
         self.map_view.built.connect(self._share_room)
+        # The images have another room then.
+        self.map_view.built.connect(self.image_view.fit_later)
         self.map_view.closed.connect(self._on_map_closed)
         self.viewer.window.add_dock_widget(
             self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
@@ -387,6 +379,7 @@ class TsimcneDock(QWidget):
             self.job.close()
             self.job = None
         self.form.release()
+        self.image_view.release()
         self.preview.remove()
         if self.link is not None:
             self.link.close()

@@ -7,7 +7,16 @@ from typing import Any
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 LABEL_WIDTH = 86
 NARROWEST = 48
@@ -116,16 +125,27 @@ class LayerChoice(Choice):
 
 
 class LayerFollower:
-    """Calls ``listener`` whenever layers come, go, move or are renamed, until `release`."""
+    """Calls ``listener`` whenever layers come, go, move or change, until `release`.
 
-    def __init__(self, viewer: Any, listener: Callable[[], None]) -> None:
+    ``kinds``: the layers whose coming, going and changes matter. ``changes``: their events that
+    do.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        listener: Callable[[], None],
+        kinds: type[Layer] | tuple[type[Layer], ...] = Layer,
+        changes: Sequence[str] = ("name",),
+    ) -> None:
         self._layers, self._listener = viewer.layers, listener
+        self._kinds, self._changes = kinds, changes
         events = self._layers.events
         events.inserted.connect(self._on_inserted)
         events.removed.connect(self._on_removed)
         events.reordered.connect(self._on_change)
         for layer in self._layers:
-            layer.events.name.connect(self._on_change)
+            self._connect(layer)
 
     def release(self) -> None:
         """Stop following."""
@@ -134,15 +154,27 @@ class LayerFollower:
         events.removed.disconnect(self._on_removed)
         events.reordered.disconnect(self._on_change)
         for layer in self._layers:
-            layer.events.name.disconnect(self._on_change)
+            self._disconnect(layer)
+
+    def _connect(self, layer: Layer) -> None:
+        if isinstance(layer, self._kinds):
+            for name in self._changes:
+                layer.events[name].connect(self._on_change)
+
+    def _disconnect(self, layer: Layer) -> None:
+        if isinstance(layer, self._kinds):
+            for name in self._changes:
+                layer.events[name].disconnect(self._on_change)
 
     def _on_inserted(self, event: Any) -> None:
-        event.value.events.name.connect(self._on_change)
-        self._listener()
+        self._connect(event.value)
+        if isinstance(event.value, self._kinds):
+            self._listener()
 
     def _on_removed(self, event: Any) -> None:
-        event.value.events.name.disconnect(self._on_change)
-        self._listener()
+        self._disconnect(event.value)
+        if isinstance(event.value, self._kinds):
+            self._listener()
 
     def _on_change(self, event: Any = None) -> None:
         self._listener()
@@ -165,6 +197,25 @@ def add_rows(form: QFormLayout, rows: Sequence[tuple[str, QWidget]]) -> None:
         label = QLabel(text)
         label.setMinimumWidth(LABEL_WIDTH)
         form.addRow(label, field)
+
+
+def side_by_side(*fields: QWidget) -> QWidget:
+    """Make a widget that holds others side by side."""
+    widget = QWidget()
+    row = QHBoxLayout(widget)
+    row.setContentsMargins(0, 0, 0, 0)
+    for field in fields:
+        row.addWidget(field)
+    return widget
+
+
+def with_button(field: QWidget, tip: str, pressed: Callable[[], None]) -> QWidget:
+    """Put a button after a field, which fills it by a dialog."""
+    button = QToolButton()
+    button.setText("...")
+    button.setToolTip(tip)
+    button.clicked.connect(pressed)
+    return side_by_side(field, button)
 
 
 def show_row(form: QFormLayout, field: QWidget, shown: bool) -> None:

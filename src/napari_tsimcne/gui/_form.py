@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image
-from qtpy.QtCore import Qt, Signal
+from napari.layers import Image, Labels
+from napari.layers import Points as PointsLayer
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
 
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout, spin
+from napari_tsimcne.gui._fields import (
+    Choice,
+    LayerFollower,
+    add_rows,
+    form_layout,
+    side_by_side,
+    spin,
+    with_button,
+)
 from napari_tsimcne.gui._inputs import Inputs, images_of, with_labels, with_points
+from napari_tsimcne.gui._metadata_form import MetadataForm
 from napari_tsimcne.gui._outlines import level_shape
 from napari_tsimcne.gui._patch_form import PatchForm
+from napari_tsimcne.gui._sentences import capital, listed
 from napari_tsimcne.images import ImageSource, guess_axes
 from napari_tsimcne.patches import count_grid
 from napari_tsimcne.recipe import PRESETS, Objects, Points, Recipe
 
 AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
+
+CHANGES = ("data", "scale", "translate", "units", "axis_labels")
+"""Events of layers that the summary follows."""
+
+CHANGES_MS = 50
+"""A time in which changes come together, as those of a point that is dragged."""
 
 MOST_STAGES = max(len(preset().stages) for preset in PRESETS.values())
 
@@ -49,15 +65,27 @@ class TrainingForm(QWidget):
         super().__init__()
         self._viewer = viewer
         self.patches = PatchForm(viewer)
+        self.metadata = MetadataForm()
         self._build()
         self._follow_layers()
-        self._follower = LayerFollower(viewer, self._follow_layers)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(CHANGES_MS)
+        self._soon.timeout.connect(self._refresh)
+        kinds = (Image, Labels, PointsLayer)
+        self._followers = [
+            LayerFollower(viewer, self._follow_layers, kinds),
+            LayerFollower(viewer, self._soon.start, kinds, CHANGES),
+        ]
+        self.metadata.changed.connect(self._refresh)
         self.patches.changed.connect(self._refresh)
         self.patches.depth_method.currentIndexChanged.connect(self._take_plane)
 
     def release(self) -> None:
         """Stop following the viewer."""
-        self._follower.release()
+        self._soon.stop()
+        for follower in self._followers:
+            follower.release()
         self.patches.release()
 
     # --- widgets ------------------------------------------------------------------------------
@@ -86,6 +114,7 @@ class TrainingForm(QWidget):
         self.axes.currentIndexChanged.connect(self._refresh)
         add_rows(form, [("Layers are", self.joining), ("Axes", self.axes)])
         layout.addLayout(form)
+        layout.addWidget(self.metadata)
         layout.addWidget(self.patches)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
@@ -109,10 +138,8 @@ class TrainingForm(QWidget):
     def _build_details(self) -> QWidget:
         details = QWidget()
         self.epochs = [spin(0, 100_000, 0, "", "") for _ in range(MOST_STAGES)]
-        epochs, row = _row()
         for field in self.epochs:
             field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-            row.addWidget(field)
         self.batch_size = spin(2, 65536, 256, "", "Images a batch: 2 to 65536. Larger batches "
                                "need more memory.")  # fmt: skip
         self.seed = spin(0, 2**31 - 1, 0, "", "The same seed gives the same map.")
@@ -123,17 +150,11 @@ class TrainingForm(QWidget):
         self.folder = QLineEdit()
         self.folder.setPlaceholderText(str(_runs_folder() / "date and time"))
         self.folder.setToolTip("New folder that the run is written to.")
-        browse = QToolButton()
-        browse.setText("...")
-        browse.setToolTip("Choose where the run folder is made.")
-        browse.clicked.connect(self._browse)
-        folder, row = _row()
-        row.addWidget(self.folder)
-        row.addWidget(browse)
+        folder = with_button(self.folder, "Choose where the run folder is made.", self._browse)
         form = form_layout()
         add_rows(form, [
-            ("Epochs", epochs), ("Batch size", self.batch_size), ("Seed", self.seed),
-            ("Device", self.device), ("Run folder", folder),
+            ("Epochs", side_by_side(*self.epochs)), ("Batch size", self.batch_size),
+            ("Seed", self.seed), ("Device", self.device), ("Run folder", folder),
         ])  # fmt: skip
         details.setLayout(form)
         self.details = QCollapsible("Training details")
@@ -190,20 +211,22 @@ class TrainingForm(QWidget):
     # --- what was chosen ----------------------------------------------------------------------
 
     def inputs(self) -> Inputs:
-        """Return the chosen images with their label images or points.
+        """Return the chosen images with their label images or points, and what is known of them.
 
         Raises
         ------
         InputError
-            Where something is missing, or layers do not fit together.
+            Where something is missing, or layers, table and paths do not fit together.
         """
-        inputs = self._images()
+        return self._completed(self._images())
+
+    def _completed(self, inputs: Inputs) -> Inputs:
         kind, patches = self.patches.kind.value, self.patches
         if kind is Objects:
-            return with_labels(inputs, patches.labels.layer, patches.labels.candidates())
+            inputs = with_labels(inputs, patches.labels.layer, patches.labels.candidates())
         if kind is Points:
-            return with_points(inputs, patches.points.layer)
-        return inputs
+            inputs = with_points(inputs, patches.points.layer)
+        return replace(inputs, measure=self.metadata.measurement(inputs))
 
     def _images(self) -> Inputs:
         layers = self.layers()
@@ -240,13 +263,13 @@ class TrainingForm(QWidget):
     def _refresh(self) -> None:
         self.joining.setEnabled(len(self.layers()) > 1)
         try:
-            images = self._images().images
+            inputs = self._images()
         except ValueError as error:
             self._tell_patches([])
-            self.summary.setText(_capital(sentence(error)))
+            self.summary.setText(capital(sentence(error)))
         else:
-            self._tell_patches(images)
-            self.summary.setText(self._summary(images))
+            self._tell_patches(inputs.images)
+            self.summary.setText(self._summary(inputs))
         self.changed.emit()
 
     def _take_plane(self) -> None:
@@ -261,44 +284,44 @@ class TrainingForm(QWidget):
         self.patches.follow_images(images)
         self.patches.blockSignals(False)
 
-    def _summary(self, images: Sequence[ImageSource]) -> str:
+    def _summary(self, inputs: Inputs) -> str:
+        images = inputs.images
         try:
-            what = self._what_is_cut(images)
+            inputs = self._completed(inputs)
+            what = self._what_is_cut(inputs)
         except ValueError as error:
-            return _capital(sentence(error))
+            return capital(sentence(error))
         of = "1 image" if len(images) == 1 else f"{len(images)} images"
         channels = "RGB" if images[0].rgb else f"{images[0].channels} channel" + (
             "s" if images[0].channels > 1 else "")  # fmt: skip
         axes = images[0].axes.rstrip("S")
-        return f"{_capital(what)} {of}, {channels}, axes\N{NO-BREAK SPACE}{axes}"
+        text = f"{capital(what)} {of}, {channels}, axes\N{NO-BREAK SPACE}{axes}"
+        if inputs.measure is not None:
+            text += f"; with {listed(inputs.measure.columns)}"
+        return text
 
-    def _what_is_cut(self, images: Sequence[ImageSource]) -> str:
-        """Count the patches of a grid; those of objects are not known before they are found."""
+    def _what_is_cut(self, inputs: Inputs) -> str:
+        """Count the patches; those of objects are not known before they are found."""
         patches, depth = self.patches.patches(), self.patches.depth()
         if isinstance(patches, Objects):
-            return f"one patch an object of {self._layer_name()},"
+            layer = self.patches.labels.layer
+            name = self.patches.labels.currentText() if layer is None else f"'{layer.name}'"
+            return f"one patch an object of {name},"
         if isinstance(patches, Points):
-            return f"one patch a point of {self._layer_name()},"
-        count = sum(count_grid(image.at_depth(depth), patches) for image in images)
+            assert inputs.points is not None
+            name = self.patches.points.currentText()
+            return f"{_patches(len(inputs.points))} at the points of '{name}' in"
+        count = sum(count_grid(image.at_depth(depth), patches) for image in inputs.images)
         if not count:
             raise InputError(
                 "a patch is larger than every image: use a smaller patch size, or pad the edges"
             )
         most = "" if self.patches.background().method == "none" else "at most "
-        return f"{most}{count:,} patch{'es' if count != 1 else ''} of"
-
-    def _layer_name(self) -> str:
-        inputs = self.inputs()
-        field = self.patches.labels if inputs.labels is not None else self.patches.points
-        return f"'{field.layer.name}'" if field.layer is not None else field.currentText()
+        return f"{most}{_patches(count)} of"
 
 
-def _row() -> tuple[QWidget, QHBoxLayout]:
-    """Make a widget that holds others side by side."""
-    widget = QWidget()
-    row = QHBoxLayout(widget)
-    row.setContentsMargins(0, 0, 0, 0)
-    return widget, row
+def _patches(count: int) -> str:
+    return f"{count:,} patch{'es' if count != 1 else ''}"
 
 
 def _likely_joined(layers: list[Image]) -> bool:
@@ -315,7 +338,3 @@ def _runs_folder() -> Path:
 
 def _new_name() -> str:
     return datetime.now().strftime("run-%Y-%m-%d-%H%M%S")
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

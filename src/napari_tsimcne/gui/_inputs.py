@@ -14,17 +14,24 @@ from napari.layers import Points as PointsLayer
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._outlines import LinkedLayer, level_shape, matrix, transformed
 from napari_tsimcne.images import ImageSource, from_layer, join_channels, labels_from_layer
-from napari_tsimcne.patches import COLUMNS
+from napari_tsimcne.patches import COLUMNS, Measurement
+
+JOINED_BY = " + "
+"""Between the names of layers that are channels of one image, in its name."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run is made of; ``layers`` shows the images, by their names."""
+    """What a run is made of; ``layers`` shows the images, by their names.
+
+    ``measure`` adds what is known of the images to their patches.
+    """
 
     images: Sequence[ImageSource]
     layers: Mapping[str, LinkedLayer]
     labels: Mapping[str, ImageSource] | None = None
     points: pd.DataFrame | None = None
+    measure: Measurement | None = None
 
 
 def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inputs:
@@ -39,7 +46,7 @@ def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inp
         raise InputError("no image is chosen: open an image and tick its layer")
     images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
     if joined and len(images) > 1:
-        image = join_channels(images, name=" + ".join(image.name for image in images))
+        image = join_channels(images, name=JOINED_BY.join(image.name for image in images))
         return Inputs([image], {image.name: LinkedLayer(layers[0], axes[0], tuple(layers[1:]))})
     linked = [LinkedLayer(layer, own) for layer, own in zip(layers, axes, strict=True)]
     return Inputs(images, {i.name: la for i, la in zip(images, linked, strict=True)})

@@ -88,6 +88,9 @@ class PlacingJob(_Job):
             images, self.recipe, labels=self.inputs.labels, points=self.inputs.points,
             told=self._on_placing,
         )  # fmt: skip
+        if self.inputs.measure is not None:
+            # What cannot be joined is told now, and not when the user has set off a training.
+            self.inputs.measure(placed.table)
         self._tell(self.finished, placed)
 
 
@@ -122,7 +125,7 @@ class TrainingJob(_Job):
     def _run(self) -> None:
         run = Run.create(
             self._folder, self.inputs.images, self.recipe, labels=self.inputs.labels,
-            points=self.inputs.points, told=self._on_placing,
+            points=self.inputs.points, measure=self.inputs.measure, told=self._on_placing,
         )  # fmt: skip
         with self._lock:
             if self._closed.is_set():

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dask.array as da
 import napari
 import numpy as np
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._inputs import JOINED_BY, images_of
 from napari_tsimcne.gui._outlines import LinkedLayer
-from napari_tsimcne.images import ImageSource
-from napari_tsimcne.runs import Run
+from napari_tsimcne.images import ImageSource, labels_from_layer
+from napari_tsimcne.runs import ImageRecord, Run
 
 MOST_IMAGES = 36
 GAP = 1.04
@@ -30,13 +33,25 @@ def show_run(run: Run) -> None:
     napari.run()
 
 
-def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
-    """Add the images of a run as layers, with the label images that objects are of.
+def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
+    """Return layers that show the images of a run, by their names.
+
+    Images that were layers are looked for among those of the viewer; files are opened, see
+    `add_images`.
+    """
+    there = {record.name: _layer_of(viewer, record, run) for record in run.info.images}
+    linked = {name: layer for name, layer in there.items() if layer is not None}
+    missing = [record for record in run.info.images if record.name not in linked]
+    return linked | add_images(viewer, run, missing)
+
+
+def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[str, LinkedLayer]:
+    """Add images of a run as layers, with the label images that objects are of.
 
     Several images come side by side; those not found are warned of.
     """
     images, labels, lost = [], {}, []
-    for record in run.info.images[:MOST_IMAGES]:
+    for record in records[:MOST_IMAGES]:
         try:
             images.append(record.open())
             if record.name in run.info.labels:
@@ -46,8 +61,8 @@ def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         show_warning(f"Not shown: {lost[0]}{more}. The map works all the same.")
-    if len(run.info.images) > MOST_IMAGES:
-        show_warning(f"The first {MOST_IMAGES} of {len(run.info.images)} images are shown.")
+    if len(records) > MOST_IMAGES:
+        show_warning(f"The first {MOST_IMAGES} of {len(records)} images are shown.")
     sizes = [np.multiply(image.height_width, image.pixel_size) for image in images]
     step = np.max(sizes, axis=0) * GAP if images else np.ones(2)
     columns = max(1, round(np.sqrt(len(images) * step[0] / step[1])))
@@ -60,6 +75,47 @@ def add_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
             shown = shown._replace(labels=layer)
         linked[image.name] = shown
     return linked
+
+
+# --- layers that are there ------------------------------------------------------------------------
+
+
+def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
+    """Return the layer that an image was, or the layers of its channels, with the same pixels."""
+    if record.path is not None:
+        return None
+    by_name = {layer.name: layer for layer in viewer.layers if isinstance(layer, Image)}
+    names = [record.name] if record.name in by_name else record.name.split(JOINED_BY)
+    if not set(names) <= set(by_name):
+        return None
+    joined = len(names) > 1
+    axes = record.axes.replace("S", "").replace("C" if joined else "", "")
+    try:
+        inputs = images_of([by_name[name] for name in names], [axes] * len(names), joined)
+        if not _same(inputs.images[0], record):
+            return None
+    except InputError:
+        return None
+    linked = inputs.layers[record.name]
+    return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
+
+
+def _labels_of(viewer: Any, record: ImageRecord | None) -> Labels | None:
+    """Return the layer that a label image was, with the same pixels."""
+    for layer in viewer.layers:
+        if record is not None and isinstance(layer, Labels) and layer.name == record.name:
+            try:
+                return layer if _same(labels_from_layer(layer, axes=record.axes), record) else None
+            except InputError:
+                return None
+    return None
+
+
+def _same(image: ImageSource, record: ImageRecord) -> bool:
+    return image.shape == record.shape and image.fingerprint() == record.fingerprint
+
+
+# --- layers that are added ------------------------------------------------------------------------
 
 
 def _add_image(viewer: Any, image: ImageSource, offset: np.ndarray) -> LinkedLayer:

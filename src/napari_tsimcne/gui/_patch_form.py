@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tsimcne.errors import InputError
@@ -19,6 +19,7 @@ from napari_tsimcne.gui._fields import (
     double_spin,
     form_layout,
     show_row,
+    side_by_side,
     spin,
 )
 from napari_tsimcne.images import ImageSource
@@ -55,9 +56,10 @@ class PatchForm(QWidget):
         for field in (self.kind, self.labels, self.points, self.edges, self.surroundings,
                       self.depth_method, self.background_method):  # fmt: skip
             field.currentIndexChanged.connect(self._refresh)
-        for field in (self.size, self.stride, self.pixels, self.dimming, self.least_area,
-                      self.plane, self.factor, self.least_foreground):  # fmt: skip
+        for field in (self.stride, *self.offset, self.pixels, self.percentile, self.dimming,
+                      self.least_area, self.plane, self.factor, self.least_foreground):  # fmt: skip
             field.valueChanged.connect(self.changed)
+        self.size.valueChanged.connect(self._refresh)
         self.border.toggled.connect(self.changed)
         self.unit.currentIndexChanged.connect(self._convert)
         self._refresh()
@@ -88,11 +90,7 @@ class PatchForm(QWidget):
         self.unit = Choice([("px", "pixel"), ("µm", "µm")], "")
         self.size.setMinimumWidth(SIZE_WIDTH)
         self.unit.setFixedWidth(UNIT_WIDTH)
-        size = QWidget()
-        row = QHBoxLayout(size)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.size, stretch=1)
-        row.addWidget(self.unit)
+        size = side_by_side(self.size, self.unit)
         self.stride = double_spin(
             0, MOST["pixel"], 0, SUFFIX["pixel"],
             "Step from patch to patch. Smaller than the patch: patches overlap.\n"
@@ -111,6 +109,17 @@ class PatchForm(QWidget):
             "At the image's right and lower edge: only patches that lie wholly inside,\n"
             "or also those that reach beyond it, filled by mirroring.",
         )
+        self.offset = [
+            double_spin(0, MOST["pixel"], 0, SUFFIX["pixel"],
+                        f"Where the first patch begins: {place} of its {side} edge.", decimals=0)
+            for place, side in (("row", "upper"), ("column", "left"))
+        ]  # fmt: skip
+        self._offset = side_by_side(*self.offset)
+        self.percentile = double_spin(
+            0.1, 100, 95, " %",
+            "So many of the objects fit wholly into patches of one size, which is found from\n"
+            "them: 0.1 to 100 %.", decimals=1,
+        )  # fmt: skip
         self.pixels = spin(
             0, 1024, 0, " px",
             "Side of the stored patch, 8 to 1024 px; patches of another size are resampled to "
@@ -150,7 +159,8 @@ class PatchForm(QWidget):
         details = QWidget()
         details.setLayout(self._detail_form)
         add_rows(self._detail_form, [
-            ("Edges", self.edges), ("Stored size", self.pixels),
+            ("Begin (y, x)", self._offset), ("Edges", self.edges),
+            ("Objects fitting", self.percentile), ("Stored size", self.pixels),
             ("Surroundings", self.surroundings), ("Brightness", self.dimming),
             ("At the border", self.border), ("Least area", self.least_area),
             ("Depth (Z)", self.depth_method), ("Plane", self.plane),
@@ -190,7 +200,9 @@ class PatchForm(QWidget):
         show_row(self._form, self.stride, grid)
         skipping = grid and self.background_method.value != "none"
         for field, shown in (
+            (self._offset, grid),
             (self.edges, grid),
+            (self.percentile, objects and not self.size.value()),
             (self.surroundings, objects),
             (self.dimming, objects and self.surroundings.value == "dim"),
             (self.border, objects),
@@ -221,7 +233,7 @@ class PatchForm(QWidget):
         before, self._unit = self._unit, self.unit.value
         if before == self._unit:
             return
-        sizes = {field: field.value() for field in (self.size, self.stride)}
+        sizes = {field: field.value() for field in (self.size, self.stride, *self.offset)}
         factor = self._micrometres or 1.0
         if self._unit == "pixel":
             factor = 1 / factor
@@ -231,7 +243,8 @@ class PatchForm(QWidget):
             field.setMaximum(MOST[self._unit])
             self._set_least()
             field.setValue(value * factor)
-        self.stride.setSuffix(SUFFIX[self._unit])
+        for field in (self.stride, *self.offset):
+            field.setSuffix(SUFFIX[self._unit])
         self._refresh()
 
     # --- what was chosen ----------------------------------------------------------------------
@@ -251,11 +264,13 @@ class PatchForm(QWidget):
             "pixels": self.pixels.value(),
         }
         if self.kind.value is Grid:
-            return Grid(**sizes, stride=self.stride.value(), edges=self.edges.value)
+            offset = tuple(field.value() for field in self.offset)
+            return Grid(**sizes, stride=self.stride.value(), offset=offset, edges=self.edges.value)
         if self.kind.value is Points:
             return Points(**sizes)
         return Objects(
             **sizes,
+            percentile=self.percentile.value(),
             surroundings=self.surroundings.value,
             dimming=self.dimming.value() / 100,
             border=self.border.isChecked(),
@@ -287,9 +302,12 @@ class PatchForm(QWidget):
         self.pixels.setValue(0 if as_cut else patches.pixels)
         if isinstance(patches, Grid):
             self.stride.setValue(0 if patches.stride == patches.size else patches.stride)
+            for field, begin in zip(self.offset, patches.offset, strict=True):
+                field.setValue(begin)
             self.edges.choose(patches.edges)
         if isinstance(patches, Objects):
             self.labels.choose_over_each()
+            self.percentile.setValue(patches.percentile)
             self.surroundings.choose(patches.surroundings)
             self.dimming.setValue(round(patches.dimming * 100))
             self.border.setChecked(patches.border)

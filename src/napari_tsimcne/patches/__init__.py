@@ -4,6 +4,7 @@ from napari_tsimcne.patches._background import Foreground, foreground
 from napari_tsimcne.patches._extract import Cut, extract_patches, iterate_patches
 from napari_tsimcne.patches._grid import count_grid, grid_origins, place_grid
 from napari_tsimcne.patches._locate import patch_at, patch_corners
+from napari_tsimcne.patches._measurement import Measurement, measurement
 from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_metadata
 from napari_tsimcne.patches._objects import place_objects
 from napari_tsimcne.patches._place import Placed, Told, place_patches
@@ -17,6 +18,7 @@ __all__ = [
     "ChannelRange",
     "Cut",
     "Foreground",
+    "Measurement",
     "Placed",
     "Told",
     "channel_ranges",
@@ -28,6 +30,7 @@ __all__ = [
     "join_metadata",
     "keep_rows",
     "make_store",
+    "measurement",
     "open_store",
     "patch_at",
     "patch_corners",

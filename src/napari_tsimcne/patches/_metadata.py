@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 
@@ -172,7 +172,12 @@ def as_text(column: pd.Series) -> pd.Series:
 # --- joining --------------------------------------------------------------------------------------
 
 
-def join_metadata(table: pd.DataFrame, metadata: pd.DataFrame, source: str) -> pd.DataFrame:
+def join_metadata(
+    table: pd.DataFrame,
+    metadata: pd.DataFrame,
+    source: str,
+    files: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Add columns such as treatment or dose to a patch table.
 
     Rows are matched by a column ``image``, ``file`` or ``filename`` of the metadata (whole name,
@@ -186,6 +191,8 @@ def join_metadata(table: pd.DataFrame, metadata: pd.DataFrame, source: str) -> p
         One row an image, or a well, or whatever its key is; see `read_metadata`.
     source
         What the metadata is called in messages.
+    files
+        Paths of images by their names: rows that are no image's name may mean its file.
 
     Returns
     -------
@@ -201,9 +208,10 @@ def join_metadata(table: pd.DataFrame, metadata: pd.DataFrame, source: str) -> p
     named = image_column(metadata)
     keys = [named] if named is not None else [name for name in metadata if name in table]
     if not keys:
+        ours = [name for name in table if name != "patch"]
         raise InputError(
             f"{source} has no column 'image', nor one of the patch table: it has "
-            f"{some(metadata.columns, 8)}, the table has {some(table.columns.drop('patch'), 12)}"
+            f"{some(metadata.columns, 8)}, the table has {some(ours, 12)}"
         )
     metadata = metadata.dropna(subset=keys)
     given = _joined_text(metadata[keys])
@@ -214,17 +222,18 @@ def join_metadata(table: pd.DataFrame, metadata: pd.DataFrame, source: str) -> p
             "leave one for each"
         )
     if named is not None:
-        wanted = table["image"].map(_rows_by_image(table["image"].unique(), given, source))
+        known = _rows_by_image(table["image"].unique(), given, source, files or {})
+        wanted = table["image"].map(known)
         rows = wanted.fillna(-1).to_numpy(np.int64)
     else:
         wanted = _joined_text(table[keys])
         rows = np.where(wanted.isna(), -1, pd.Index(given).get_indexer(pd.Index(wanted)))
     if (rows < 0).all():
-        ours = table["image"] if named is not None else wanted
+        sought = table["image"] if named is not None else wanted
         raise InputError(
             f"{source} matches no patch: its column {' and '.join(keys)} holds "
             f"{some(_shown(key) for key in given)}, the patches' "
-            f"{some(_shown(key) for key in ours.dropna().unique())}"
+            f"{some(_shown(key) for key in sought.dropna().unique())}"
         )
     return _add_columns(table, metadata.drop(columns=keys), rows, source)
 
@@ -322,25 +331,52 @@ def _end_alike(a: list[str], b: list[str]) -> bool:
     return shared == 0 or a[-shared:] == b[-shared:]
 
 
-def _rows_by_image(images: Sequence[str], given: pd.Series, source: str) -> dict[str, int]:
+def _rows_by_image(
+    images: Sequence[str], given: pd.Series, source: str, files: Mapping[str, str]
+) -> dict[str, int]:
     """Which row of the metadata each image has; images without one are left out."""
+    keys = dict(enumerate(given))
+    whole = {key: row for row, key in keys.items()}
     # Series of one file ('a.tif', 'a.tif#1') share the file's row, unless they have their own.
-    files = list(dict.fromkeys(re.sub(r"#\d+$", "", image) for image in images))
-    index = NameIndex(files)
-    by_file: dict[str, int] = {}
-    for row, key in enumerate(given):
-        found = [files[n] for n in index.find(key)]
+    names = {image: re.sub(r"#\d+$", "", image) for image in images}
+    # A file is known with its folders, and told from others more surely than a name.
+    no_name = {row: key for row, key in keys.items() if key not in {*names, *names.values()}}
+    by_file = _rows_by_name(files.values(), no_name, source)
+    left = {row: key for row, key in keys.items() if row not in by_file.values()}
+    others = [name for image, name in names.items() if files.get(image) not in by_file]
+    by_name = _rows_by_name(others, left, source)
+    images_of = Counter(files.values())
+    rows = {}
+    for image, name in names.items():
+        file = files.get(image, "")
+        if image in whole and file in by_file and images_of[file] == 1:
+            raise _several_rows(source, image, keys[whole[image]], keys[by_file[file]])
+        row = whole.get(image, by_file.get(file, by_name.get(name)))
+        if row is not None:
+            rows[image] = row
+    return rows
+
+
+def _rows_by_name(names: Iterable[str], keys: Mapping[int, str], source: str) -> dict[str, int]:
+    """Which row each name has, of those whose keys are given."""
+    names = list(dict.fromkeys(names))
+    index = NameIndex(names)
+    rows: dict[str, int] = {}
+    for row, key in keys.items():
+        found = [names[n] for n in index.find(key)]
         if len(found) > 1:
             raise InputError(
                 f"'{key}' of {source} may be any of {some(found)}: write the folder, too"
             )
-        for file in found:
-            if file in by_file:
-                raise InputError(
-                    f"{source} has several rows for the image '{file}' ('{key}' and "
-                    f"'{given.iloc[by_file[file]]}'): leave one for each"
-                )
-            by_file[file] = row
-    whole = {key: row for row, key in enumerate(given)}
-    rows = {image: whole.get(image, by_file.get(re.sub(r"#\d+$", "", image))) for image in images}
-    return {image: row for image, row in rows.items() if row is not None}
+        for name in found:
+            if name in rows:
+                raise _several_rows(source, name, key, keys[rows[name]])
+            rows[name] = row
+    return rows
+
+
+def _several_rows(source: str, image: str, one: str, other: str) -> InputError:
+    return InputError(
+        f"{source} has several rows for the image '{image}' ('{one}' and '{other}'): "
+        "leave one for each"
+    )

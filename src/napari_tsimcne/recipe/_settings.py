@@ -18,14 +18,9 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> Self:
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if (
-                isinstance(value, tuple)
-                and len(value) == 2
-                and all(isinstance(v, float) for v in value)
-            ):
-                low, high = value
+        for name, field in type(self).model_fields.items():
+            if field.annotation == Range:
+                low, high = getattr(self, name)
                 if not (math.isfinite(low) and math.isfinite(high) and low <= high):
                     raise ValueError(f"{name} must be a range (low, high) with low <= high")
         return self

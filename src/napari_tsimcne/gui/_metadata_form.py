@@ -1,0 +1,82 @@
+"""The part of the form that says what is known of the images: a table, and their paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari.layers import Layer
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
+from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.patches import Measurement, measurement
+
+
+class MetadataForm(QWidget):
+    """Where columns of the patch table come from; ``measurement`` reads and checks them."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = QLineEdit()
+        self.table.setPlaceholderText("CSV file")
+        self.table.setClearButtonEnabled(True)
+        self.table.setToolTip(
+            "CSV file of treatments, doses and the like. A column image (or file) names the layer\n"
+            "or its file; without one, columns of the pattern such as well are matched."
+        )
+        self.pattern = QLineEdit()
+        self.pattern.setPlaceholderText("{plate}/{well}_{field}.tif")
+        self.pattern.setClearButtonEnabled(True)
+        self.pattern.setToolTip(
+            "Columns from the path of each image, as {plate}/{well}_{field}.tif: a word in braces\n"
+            "is a column, * is any text. A layer that came from no file goes by its name."
+        )
+        for field in (self.table, self.pattern):
+            field.textChanged.connect(self.changed)
+        content = QWidget()
+        form = form_layout()
+        add_rows(form, [
+            ("Table", with_button(self.table, "Choose the CSV file.", self._browse)),
+            ("Path pattern", self.pattern),
+        ])  # fmt: skip
+        content.setLayout(form)
+        self.details = QCollapsible("Metadata")
+        self.details.setDuration(0)
+        self.details.addWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.details)
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a table of treatments", "", "CSV (*.csv *.tsv *.txt)"
+        )
+        if path:
+            self.table.setText(path)
+
+    def measurement(self, inputs: Inputs) -> Measurement | None:
+        """Return what adds columns to the patches of these images; None for none.
+
+        Raises
+        ------
+        InputError
+            Where table or pattern are malformed, or do not fit the images.
+        """
+        table, pattern = self.table.text().strip(), self.pattern.text().strip()
+        names = [image.name for image in inputs.images]
+        return measurement(
+            names,
+            [_file_of(inputs.layers[name].layer) for name in names],
+            pattern=pattern or None,
+            metadata=Path(table).expanduser() if table else None,
+            further=[] if inputs.points is None else list(inputs.points),
+        )
+
+
+def _file_of(layer: Layer) -> Path | None:
+    """Return the file that a layer was opened from."""
+    return Path(layer.source.path) if layer.source.path else None

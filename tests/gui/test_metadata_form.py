@@ -1,0 +1,132 @@
+"""What is known of the images, given in the window: a table, and a pattern of their paths."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from driving import MapsAtOnce, add_dock, press_train
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+pytestmark = pytest.mark.skipif(
+    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
+    reason="no display: run with xvfb-run",
+)
+
+FILES = ("p1/A01_1.tif", "p1/B02_1.tif", "p2/A01_1.tif")
+PATTERN = "{plate}/{well}_{field}.tif"
+
+
+@pytest.fixture
+def notices(monkeypatch):
+    told = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", told.append)
+    return told
+
+
+@pytest.fixture
+def plates(make_napari_viewer, tmp_path, monkeypatch):
+    """The dock in a viewer with three images opened from files of two plates."""
+    monkeypatch.setattr("napari_tsimcne.gui._job.TrainingProcess", MapsAtOnce)
+    viewer = make_napari_viewer(show=True)
+    for number, name in enumerate(FILES):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        tifffile.imwrite(path, np.full((64, 64), number, np.uint8))
+        viewer.open(path)
+    dock = add_dock(viewer, tmp_path / "run")
+    dock.form.joining.choose(False)
+    dock.form.patches.size.setValue(16)
+    return dock
+
+
+def write(tmp_path, text):
+    (tmp_path / "doses.csv").write_text(text)
+    return str(tmp_path / "doses.csv")
+
+
+def of_images(table, column):
+    return table.groupby("image", sort=False)[column].first().tolist()
+
+
+def test_columns_arrive_in_the_patch_table(plates, qtbot, tmp_path):
+    form = plates.form.metadata
+    form.details.expand(animate=False)
+    QTest.keyClicks(form.pattern, PATTERN)
+    assert plates.form.summary.text().endswith("; with plate, well, field")
+    QTest.keyClicks(form.table, write(tmp_path, "plate,well,dose\np1,A01,0.5\np2,A01,2\n"))
+    assert plates.form.summary.text().endswith("; with plate, well, field, dose")
+    press_train(plates, qtbot)
+    assert plates.status.text() == "Done."
+    table = plates.run.table
+    assert len(table) == 48 and of_images(table, "plate") == ["p1", "p1", "p2"]
+    assert of_images(table, "well") == ["A01", "B02", "A01"] and set(table["field"]) == {1}
+    assert table.groupby("image", sort=False)["dose"].max().tolist()[::2] == [0.5, 2]
+    assert table["dose"].isna().sum() == 16
+
+
+@pytest.mark.parametrize(
+    "names", [("A01_1", "B02_1", "A01_1 [1]"), FILES, ("p1/A01_1", "B02_1.tif", "p2/A01_1")]
+)
+def test_a_table_may_name_layers_or_their_files(plates, tmp_path, names):
+    rows = "".join(f"{name},{dose}\n" for dose, name in enumerate(names))
+    plates.form.metadata.table.setText(write(tmp_path, f"file,dose\n{rows}"))
+    inputs = plates.form.inputs()
+    images = [image.name for image in inputs.images]
+    assert images == ["A01_1", "B02_1", "A01_1 [1]"]
+    assert inputs.measure(pd.DataFrame({"image": images}))["dose"].tolist() == [0, 1, 2]
+    assert plates.form.summary.text().endswith("; with dose")
+
+
+WRONG = [
+    ("{plate}-{well}.tif", "", "3 of 3 images do not end with"),
+    ("{plate}/{plate}.tif", "", "the field 'plate' twice"),
+    ("", "dose,drug\n1,a\n", "has no column 'image'"),
+    ("", "image,dose\nC01_1.tif,1\n", "matches no patch"),
+    (PATTERN, "well,dose\nA01,1\nA01,2\n", "several rows for well 'A01'"),
+    ("", "image,dose\nA01_1.tif,1\n", "write the folder"),
+    ("", "image,dose\n", "has no rows"),
+]
+
+
+def test_what_is_wrong_is_told_before_anything_is_cut(plates, notices, tmp_path):
+    form = plates.form.metadata
+    for pattern, table, says in WRONG:
+        form.pattern.setText(pattern)
+        form.table.setText(write(tmp_path, table) if table else "")
+        assert says in plates.form.summary.text()
+        for button in (plates.preview_button, plates.train_button):
+            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+            assert plates.job is None and says in notices.pop()
+        form.table.clear()
+    form.table.setText(str(tmp_path / "nowhere.csv"))
+    assert "nowhere.csv cannot be read" in plates.form.summary.text()
+    assert not (tmp_path / "run").exists()
+    form.pattern.clear()
+    form.table.clear()
+    assert plates.form.summary.text().startswith("48 patches of 3 images")
+
+
+def test_a_table_by_object_is_told_once_objects_are_found(plates, notices, qtbot, tmp_path):
+    table = write(tmp_path, "image,t,dose\nA01_1,0,1\n")
+    plates.form.metadata.table.setText(table)
+    assert plates.form.summary.text().endswith("; with dose")
+    plates.form.metadata.table.setText(write(tmp_path, "label,dose\n7,1\n"))
+    with qtbot.waitSignal(plates.ended, timeout=30_000):
+        QTest.mouseClick(plates.preview_button, Qt.MouseButton.LeftButton)
+    assert "matches no patch" in notices.pop() and "matches no patch" in plates.status.text()
+
+
+def test_layers_without_a_file_go_by_their_name(plates, qtbot):
+    viewer = plates.viewer
+    viewer.layers.clear()
+    for well in ("A01", "B02"):
+        viewer.add_image(np.zeros((64, 64), np.uint8), name=f"plate 3, {well}")
+    plates.form.joining.choose(False)
+    plates.form.metadata.pattern.setText("plate {plate}, {well}")
+    measure = plates.form.inputs().measure
+    assert list(measure.of_paths["well"]) == ["A01", "B02"] and set(measure.of_paths["plate"]) == {
+        3
+    }
