@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from napari_tsimcne import Grid, Recipe
 from napari_tsimcne.recipe import PRESETS, Augmentations, Network, Optimizer, Stage, map_stage
@@ -55,7 +56,7 @@ def test_fewer_epochs_shrink_the_warm_up():
 
 
 def test_stride_is_the_size_unless_given():
-    assert Grid(size=28).stride == 28 and Grid(size=28, stride=7).stride == 7
+    assert Grid(size=28).step == 28 and Grid(size=28, stride=7).step == 7
 
 
 def test_the_margin_holds_any_turned_view():
