@@ -45,7 +45,7 @@ FEATURES: dict[str, Change] = {
     "untrained": _set("stages.0.epochs", 0),
     "adamw": _set("stages.0.optimizer", _ADAMW),
     "sgd": _set("stages.0.optimizer", {"method": "sgd", "learning_rate": 0.03}),
-    "cosine": _set("stages.0.loss", "cosine"),
+    "cauchy": _set("stages.0.loss", "cauchy"),
     "batch-128": _set("stages.0.batch_size", 128),
     "batch-512": _set("stages.0.batch_size", 512),
     "width-16": _set("network.width", 16),

@@ -169,7 +169,7 @@ def map_stage(dimensions: int, epochs: int = 100) -> Stage:
 
 def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
     return (
-        Stage(name="features", epochs=epochs, output_dim=128,
+        Stage(name="features", epochs=epochs, output_dim=128, loss="cosine",
               optimizer=Optimizer(method="muon", learning_rate=1.5e-3, weight_decay=0.01),
               warmup_epochs=1, batch_size=batch, least_draws=1024),
         map_stage(dimensions),
