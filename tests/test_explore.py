@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Outline
 
 from napari_tsimcne import InputError
-from napari_tsimcne.explore import Selection, evaluate, points_in_lasso
+from napari_tsimcne.explore import History, Selection, evaluate, points_in_lasso
 
 masks = arrays(bool, 12)
 
@@ -25,18 +25,19 @@ def test_selections_replace_add_and_subtract(first, second):
 
 @given(st.lists(masks, max_size=6))
 def test_undo_goes_all_the_way_back_and_redo_forth(choices):
-    selection = Selection(12)
+    history = History()
+    selection = Selection(12, history)
     states = [selection.mask.copy()]
     for choice in choices:
         selection.select(choice)
         if not np.array_equal(selection.mask, states[-1]):
             states.append(selection.mask.copy())
     for state in reversed(states[:-1]):
-        selection.undo()
+        history.undo()
         assert np.array_equal(selection.mask, state)
-    selection.undo()
+    history.undo()
     for state in states[1:]:
-        selection.redo()
+        history.redo()
         assert np.array_equal(selection.mask, state)
 
 

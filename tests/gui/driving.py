@@ -3,6 +3,7 @@
 from time import perf_counter
 
 import numpy as np
+from making import mapped
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
@@ -27,15 +28,6 @@ def add_dock(viewer, folder):
 def press_train(dock, qtbot):
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
-
-
-def mapped(run):
-    """A run with a made-up map, as if it had been trained."""
-    count = len(run.table)
-    coordinates = np.random.default_rng(0).normal(size=(count, 2))
-    run.save_map(coordinates, np.zeros((count, 4)), stopped=False,
-                 write_weights=lambda path: path.write_bytes(b""))  # fmt: skip
-    return run
 
 
 class MapsAtOnce:

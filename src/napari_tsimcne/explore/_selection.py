@@ -1,4 +1,4 @@
-"""The selection: which patches are chosen, with its history."""
+"""The selection: which patches are chosen."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from typing import Literal
 import numpy as np
 from psygnal import Signal
 
+from napari_tsimcne.explore._history import History
+
 Mode = Literal["replace", "add", "subtract"]
-HISTORY = 100
 
 
 class Selection:
-    """A boolean mask over N patches; ``changed`` is emitted after every change of it."""
+    """A boolean mask over N patches; ``changed`` is emitted after every change of it.
+
+    Parameters
+    ----------
+    count
+        N.
+    history
+        Where changes are remembered, to be undone.
+    mask
+        What is selected at first, (N,) booleans; nothing by default.
+    """
 
     changed = Signal()
 
-    def __init__(self, count: int) -> None:
+    def __init__(
+        self, count: int, history: History | None = None, mask: np.ndarray | None = None
+    ) -> None:
+        self._history = History() if history is None else history
         self._mask = np.zeros(count, dtype=bool)
-        self._past: list[np.ndarray] = []
-        self._future: list[np.ndarray] = []
+        if mask is not None:
+            self._mask = self._checked(mask).copy()
 
     @property
     def mask(self) -> np.ndarray:
@@ -34,45 +48,51 @@ class Selection:
         return np.flatnonzero(self._mask)
 
     def __len__(self) -> int:
-        return int(self._mask.sum())
+        return int(np.count_nonzero(self._mask))
 
     def select(self, chosen: np.ndarray, mode: Mode = "replace") -> None:
-        """Replace the selection by a mask (N,), add it, or subtract it."""
-        chosen = np.asarray(chosen)
-        if chosen.shape != self._mask.shape or chosen.dtype != bool:
-            raise ValueError(f"a mask of {len(self._mask)} booleans is needed")
+        """Replace the selection by a mask (N,), add it, or subtract it.
+
+        Raises
+        ------
+        ValueError
+            Where ``chosen`` is no mask of N booleans.
+        """
+        chosen = self._checked(chosen)
         if mode == "add":
             chosen = self._mask | chosen
         elif mode == "subtract":
             chosen = self._mask & ~chosen
         if np.array_equal(chosen, self._mask):
             return
-        self._past = [*self._past, self._mask][-HISTORY:]
-        self._future = []
-        self._mask = chosen.copy()
-        self.changed.emit()
+        before, after = self._mask, chosen.copy()
+        self._restore(after)
+        self._history.record("selection", before, after, self._restore)
+
+    def select_rows(self, rows: np.ndarray, mode: Mode = "replace") -> None:
+        """Select patches by their numbers."""
+        chosen = np.zeros_like(self._mask)
+        chosen[rows] = True
+        self.select(chosen, mode)
 
     def select_patch(self, patch: int | None, mode: Mode = "replace") -> None:
         """Select one patch, or none."""
-        chosen = np.zeros_like(self._mask)
-        if patch is not None:
-            chosen[patch] = True
-        self.select(chosen, mode)
+        self.select_rows(np.array([] if patch is None else [patch], dtype=int), mode)
 
     def clear(self) -> None:
         """Select nothing."""
         self.select(np.zeros_like(self._mask))
 
-    def undo(self) -> None:
-        """Go back to the selection before the last change."""
-        self._travel(self._past, self._future)
+    def invert(self) -> None:
+        """Select what is not selected."""
+        self.select(~self._mask)
 
-    def redo(self) -> None:
-        """Take back the last undo."""
-        self._travel(self._future, self._past)
+    def _checked(self, mask: np.ndarray) -> np.ndarray:
+        mask = np.asarray(mask)
+        if mask.shape != self._mask.shape or mask.dtype != bool:
+            raise ValueError(f"a mask of {len(self._mask)} booleans is needed")
+        return mask
 
-    def _travel(self, source: list[np.ndarray], target: list[np.ndarray]) -> None:
-        if source:
-            target.append(self._mask)
-            self._mask = source.pop()
-            self.changed.emit()
+    def _restore(self, mask: np.ndarray) -> None:
+        self._mask = mask
+        self.changed.emit()

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._crops import COLORMAPS
 from napari_tsimcne.gui._inputs import JOINED_BY, images_of
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.images import ImageSource, labels_from_layer
@@ -20,7 +21,6 @@ from napari_tsimcne.runs import ImageRecord, Run
 
 MOST_IMAGES = 36
 GAP = 1.04
-COLORMAPS = ("bop blue", "bop orange", "bop purple", "green", "gray", "red", "cyan", "yellow")
 READ_WHOLE = 128 << 20
 """Bytes of an image up to which it is read at once; larger ones are read as they are looked at."""
 

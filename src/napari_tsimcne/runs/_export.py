@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
+from napari_tsimcne.explore import class_colors
 from napari_tsimcne.runs._files import written_whole
 from napari_tsimcne.runs._run import Run
 
@@ -61,14 +61,6 @@ def save_map_figure(run: Run, path: Path, color_by: str | None = None) -> None:
     _scale_bar(axes, float(np.ptp(x)))
     with written_whole(Path(path)) as draft:
         figure.savefig(draft, format="png")
-
-
-def class_colors(count: int) -> list[Any]:
-    """Return distinct colours; the first eight are Okabe and Ito's, safe for the colour-blind."""
-    okabe_ito = ["#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#B8A800",
-                 "#555555"]  # fmt: skip
-    enough = okabe_ito if count <= len(okabe_ito) else list(colormaps["tab20"](range(20)))
-    return enough[:count]
 
 
 def _scale_bar(axes: Any, width: float) -> None:
