@@ -1,4 +1,4 @@
-"""Draws the picture in the README: the real window on the demo's run, with an island selected.
+"""Draws the pictures of README and docs: the real window on the demo's run.
 
 Run with a display or under Xvfb: ``make screenshot``.
 """
@@ -6,9 +6,12 @@ Run with a display or under Xvfb: ``make screenshot``.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import napari
 import numpy as np
@@ -16,34 +19,97 @@ from PIL import Image
 from qtpy.QtTest import QTest
 
 FOLDER = Path("tsimcne-demo")
-PICTURE = Path(__file__).parent / "images" / "window.png"
+PICTURES = Path(__file__).parent / "images"
 
 
 def main() -> None:
-    """Run the demo where it was not run before, open its run, select, save."""
+    """Run the demo where it was not run before, open a copy of its run, and take the pictures."""
     without_display = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
     command = [sys.executable, "-m", "napari_tsimcne", "demo", "--out", str(FOLDER)]
     subprocess.run(command, check=True, env=without_display)
-    viewer = napari.Viewer(show=True)
-    viewer.window.resize(1560, 900)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    dock.open_run(FOLDER / "run")
-    dock.selection.select((dock.run.table["phenotype"] == "elongated").to_numpy())
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder, "run")
+        shutil.copytree(FOLDER / "run", run)
+        (run / "exploration.parquet").unlink(missing_ok=True)
+        viewer = napari.Viewer(show=True)
+        viewer.window.resize(1560, 900)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+        dock.open_run(run)
+        QTest.qWait(3000)
+        take(viewer, dock.explorer)
+        viewer.close()
+
+
+def take(viewer: Any, explorer: Any) -> None:
+    """Explore as a user would, and take a picture of each thing."""
+    exploration, view = explorer.exploration, explorer.map_view
+    phenotype = explorer.run.table["phenotype"]
+    look_closer(viewer, explorer)
+    exploration.selection.select((phenotype == "elongated").to_numpy())
+    save("window", window(viewer))
+
+    for name in phenotype.unique()[:3]:
+        exploration.clusters.create((phenotype == name).to_numpy(), name=str(name))
+    explorer.clusters_view.painting.setChecked(True)
     QTest.qWait(3000)
-    for layer in viewer.layers[:-1]:
-        if layer.name.endswith("ome.tif DNA"):
-            viewer.layers.selection.active = layer
-    first = dock.link.layers[dock.run.info.images[0].name].layer
+    save("explorer", window(viewer))
+
+    explorer.clusters_view.share_by.choose("image")
+    QTest.qWait(2000)
+    save("clusters", explorer.clusters_view.grab())
+
+    exploration.selection.select_rows(exploration.selection.rows[:6])
+    explorer.gallery.show_similar(exploration.selection.rows)
+    QTest.qWait(3000)
+    save("gallery", explorer.gallery.grab())
+
+    explorer.clusters_view.automatic.section.expand(animate=False)
+    QTest.qWait(8000)
+    save("automatic", explorer.clusters_view.grab())
+
+    exploration.selection.clear()
+    crowd = view.points[np.flatnonzero(phenotype == phenotype.iloc[0])]
+    view.pop_out()
+    QTest.qWait(1500)
+    camera = getattr(view.model, "scene", view.model).camera
+    camera.center = (0, *np.median(crowd, axis=0))
+    camera.zoom *= 3
+    QTest.qWait(2500)
+    # The canvas is not part of what a widget grabs: the screen has both.
+    screen = view.panel.window().screen()
+    save("pictures", screen.grabWindow(view.panel.window().winId()))
+    view.bring_back()
+    QTest.qWait(1000)
+
+
+def look_closer(viewer: Any, explorer: Any) -> None:
+    """Show the first image alone."""
+    name = explorer.run.info.images[0].name
+    first = explorer.link.layers[name].layer
     middle = first.data_to_world(np.array(first.data.shape) * 0.3)
     camera = getattr(viewer, "scene", viewer).camera
     camera.center, camera.zoom = middle, camera.zoom * 3
+    viewer.layers.selection.active = first
     QTest.qWait(1000)
-    shot = viewer.screenshot(canvas_only=False, flash=False)
-    PICTURE.parent.mkdir(exist_ok=True)
-    picture = Image.fromarray(shot).convert("RGB")
-    picture.quantize(128, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
-    print(f"{PICTURE}: {PICTURE.stat().st_size // 1024} KB")
-    viewer.close()
+
+
+def window(viewer: Any) -> np.ndarray:
+    """Picture of the whole window."""
+    QTest.qWait(1500)
+    return viewer.screenshot(canvas_only=False, flash=False)
+
+
+def save(name: str, shot: Any) -> None:
+    """Write a picture in few colours, which text and points bear well."""
+    path = PICTURES / f"{name}.png"
+    if isinstance(shot, np.ndarray):
+        picture = Image.fromarray(shot)
+    else:
+        shot.save(str(path))
+        picture = Image.open(path)
+    picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path}: {path.stat().st_size // 1024} KB")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 import os
+import subprocess
 from pathlib import Path
 
 # Before torch is imported anywhere: threads that wait by spinning starve each other on few cores.
@@ -24,6 +25,24 @@ def real_data() -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def _own_napari_settings(tmp_path_factory):
     os.environ["NAPARI_CONFIG"] = str(tmp_path_factory.mktemp("napari") / "settings.yaml")
+
+
+@pytest.fixture(autouse=True)
+def _no_training_is_left(monkeypatch):
+    """End trainings that outlive their test, as they outlive a window."""
+    started = []
+
+    class Recorded(subprocess.Popen):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
+    yield
+    for child in started:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
 
 
 @pytest.fixture

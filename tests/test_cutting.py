@@ -75,7 +75,7 @@ def test_objects_with_treatments(command, wells):
         command, wells, "--objects", wells / "masks", "--surroundings", "mask", "--margin", 0,
         "--pattern", "wells/{well}.ome.tif", "--metadata", wells / "plate.csv",
     )  # fmt: skip
-    assert "50 patches of 2 images" in done.stdout
+    assert "50 patches of 2 images" in done.stdout and "--keep-border" in done.stdout
     assert set(run.info.labels) == {"A01.ome.tif", "B02.ome.tif"}
     assert run.table.groupby("image")["drug"].first().to_dict() == {
         "A01.ome.tif": "none", "B02.ome.tif": "Wortmannin"
@@ -93,6 +93,14 @@ def test_objects_with_treatments(command, wells):
         assert row.area == (labels == row.label).sum()
         measured = run.table.loc[row.Index, "mean GFP"]
         assert measured == pytest.approx(pixels[0][labels == row.label].mean())
+
+
+def test_images_without_a_row_in_the_table_are_told(command, wells):
+    table = pd.DataFrame({"image": ["B02"], "drug": ["none"]})
+    table.to_csv(wells / "some.csv", index=False)
+    run, done = cut(command, wells, "--patch-size", 16, "--metadata", wells / "some.csv")
+    assert "no row for 1 of 2 images: A01.ome.tif" in done.stderr
+    assert run.table["drug"].isna().sum() == len(run.table) / 2
 
 
 def test_points_in_the_order_of_their_table(command, wells):
@@ -139,10 +147,15 @@ def test_inspect_tells_how_images_are_read(command, wells):
         (("--patch-size", 16, "--background", "tissue"), "RGB"),
         (("--patch-size", 16, "--pattern", "{well}.png"), "A01.ome.tif"),
         (("--objects", "wells"), "label"),
+        (("--patch-size", 16, "--surroundings", "dim"), "--surroundings is for patches of --obj"),
+        (("--patch-size", 16, "--keep-border"), "--keep-border is for patches of --objects"),
+        (("--patch-size", 16, "--least-foreground", 0.5), "is for --background"),
+        (("--objects", "masks", "--background", "otsu"), "--background is for patches on a grid"),
+        (("--objects", "masks", "--edges", "pad"), "--edges is for patches on a grid"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_cut(command, wells, options, reason):
-    options = [wells / o if o == "wells" else o for o in options]
+    options = [wells / o if o in ("wells", "masks") else o for o in options]
     done = command("run", wells / "wells", "--out", wells / "run", "--cut-only", *options)
     assert done.returncode == 2 and reason in done.stderr, done.stderr
     assert not (wells / "run").exists()

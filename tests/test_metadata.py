@@ -200,6 +200,11 @@ def test_a_measurement_is_checked_against_the_images_at_once(tmp_path):
     by_well = of("well,d\nB02,1\nA01,0\n", pattern="{well}.tif")
     assert by_well(table_of(*names))["d"].tolist() == [0, 1]
     assert by_well.columns == ("well", "d")
+    # Images without a row are told.
+    assert not by_well.without_row
+    assert of("image,d\ntwo,1\n").without_row == f"{path} has no row for 1 of 2 images: one"
+    partly = of("well,d\nA01,0\n", pattern="{well}.tif")
+    assert partly.without_row.endswith("1 of 2 images: two")
     for text, says in (("image,d\nC03,1\n", "no patch"), ("d\n1\n", "no column 'image'"),
                        ("image,d\nA01,1\np/A01,2\n", "several rows"),
                        ("image,d\none,1\nA01.tif,2\n", "several rows")):  # fmt: skip

@@ -125,12 +125,17 @@ def test_objects_at_the_border_and_small_ones_are_left_out():
     labels[150:152, 150:152] = 9
     image, mask = source(np.zeros((200, 200), np.uint8)), {"a": source(labels)}
 
+    told = []
+
     def found(**options):
-        return place_objects([image], mask, Objects(size=16, **options))[0]["label"].tolist()
+        table, _ = place_objects([image], mask, Objects(size=16, **options),
+                                 on_left_out=lambda *counts: told.append(counts))  # fmt: skip
+        return table["label"].tolist()
 
     assert found() == [1, 4, 9]
     assert found(least_area=5) == [1, 4]
     assert found(border=True) == [1, 2, 3, 4, 9]
+    assert told == [(2, 0), (2, 1), (0, 0)]
     with pytest.raises(InputError, match=r"none of 5 objects is left: 2 touch .* 3 have fewer"):
         found(least_area=1000)
 

@@ -8,7 +8,13 @@ import tifffile
 
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run, open_images, train
 from napari_tsimcne.events import Failed, Finished, Prepared, parse_event
-from napari_tsimcne.runs import TrainingProcess, export_csv, save_map_figure
+from napari_tsimcne.runs import (
+    EventReader,
+    TrainingProcess,
+    export_csv,
+    is_training,
+    save_map_figure,
+)
 
 
 def names(folder):
@@ -32,7 +38,7 @@ def test_training_fills_the_folder_and_leaves_no_drafts(tiny_run):
     assert again.coordinates.shape == (81, 2) and again.features.shape == (81, 128)
     assert names(tiny_run.folder) == {
         "run.json", "recipe.json", "patches.parquet", "patches.npy", "weights.safetensors",
-        "embedding.parquet", "features.npy",
+        "embedding.parquet", "features.npy", "events.jsonl", "training.lock",
     }  # fmt: skip
 
 
@@ -188,13 +194,61 @@ def test_a_failure_in_the_child_carries_its_reason(tiny_run):
     assert isinstance(last, Failed) and "patches.npy" in last.reason
 
 
-def test_the_child_ends_when_its_parent_lets_go(tmp_path):
+def test_a_training_outlives_its_window_and_another_attaches(tmp_path):
     run = long_run(tmp_path)
-    process = TrainingProcess(run.folder, device="cpu", threads=1)
+    assert TrainingProcess.attach(run.folder) is None
+    first = TrainingProcess(run.folder, device="cpu", threads=1)
+    seen = []
+    for event in first.events():
+        seen.append(event)
+        if event.kind == "epoch":
+            first.leave()
+    assert not isinstance(seen[-1], Finished | Failed) and first.running
+
+    second = TrainingProcess.attach(run.folder)
+    with pytest.raises(InputError, match="another process is training"):
+        TrainingProcess(run.folder, device="cpu")
+    events = second.events()
+    assert [next(events) for _ in seen] == seen  # what was told before is told again
+    second.stop()
+    assert isinstance([*events][-1], Finished)
+    assert Run.open(run.folder).info.state == "stopped" and not is_training(run.folder)
+
+
+def test_the_events_of_a_training_that_goes_on_are_added(tmp_path):
+    run = long_run(tmp_path)
+    process = TrainingProcess(run.folder, device="cpu", threads=1, checkpoint_seconds=0)
     for event in process.events():
-        if event.kind == "prepared":
-            process._child.stdin.close()
-    assert not process.running and not Run.open(run.folder).has_map
+        if event.kind == "saved":
+            os.kill(process.pid, 9)
+    assert not is_training(run.folder)
+    again = TrainingProcess(run.folder, device="cpu", threads=1)
+    for event in again.events():
+        if event.kind == "epoch":
+            again.stop()
+    history = [event.kind for event in EventReader(run.folder).read()]
+    assert history.count("prepared") == 2 and history[-1] == "finished"
+
+
+def test_events_are_read_as_they_are_written(tmp_path):
+    path, reader = tmp_path / "events.jsonl", EventReader(tmp_path)
+    assert not [*reader.read()]
+    line = Finished(stopped=True, seconds=1.5).model_dump_json()
+    path.write_text(f"{line}\nno event\n{line[:9]}", encoding="utf-8")
+    assert len([*reader.read()]) == 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line[9:] + "\n")
+    assert len([*reader.read()]) == 1 and not [*reader.read()]
+    path.write_text(f"{line}\n", encoding="utf-8")  # begun anew
+    assert len([*reader.read()]) == 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 no archive"])
+def test_a_live_map_that_cannot_be_read_is_passed_over(tmp_path, damage):
+    (tmp_path / "events.jsonl").write_text('{"kind":"map"}\n')
+    assert not [*EventReader(tmp_path).read()]
+    (tmp_path / "live_map.npz").write_bytes(damage)
+    assert not [*EventReader(tmp_path).read()]
 
 
 def test_what_is_no_event_is_passed_over():

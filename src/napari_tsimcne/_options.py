@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -277,9 +277,14 @@ def parse_patches(
         raise InputError("give --patch-size: the side of a patch, about one cell")
     size, unit = parse_length(patch_size, "--patch-size") if patch_size else (0.0, "pixel")
     sized: dict[str, Any] = {"size": size, "unit": unit, "pixels": pixels}
-    for given, option in ((stride, "--stride"), (offset != "0,0", "--offset")):
-        if given and (objects or points):
-            raise InputError(f"{option} is for patches on a grid")
+    _refuse("patches on a grid", bool(objects or points), {
+        "--stride": stride is not None, "--offset": offset != "0,0",
+        "--edges": edges is not Edges.drop,
+    })  # fmt: skip
+    _refuse("patches of --objects", not objects, {
+        "--surroundings": surroundings is not Surroundings.keep, "--keep-border": keep_border,
+        "--least-area": least_area > 0,
+    })  # fmt: skip
     if objects:
         return Objects(**sized, surroundings=surroundings.value, border=keep_border,
                        least_area=least_area)  # fmt: skip
@@ -295,9 +300,25 @@ def parse_patches(
     return Grid(**sized, stride=step, offset=begin, edges=edges.value)
 
 
-def parse_background(rule: BackgroundRule, factor: float, least: float) -> Background:
+def parse_background(
+    patches: Grid | Objects | Points, rule: BackgroundRule, factor: float, least: float
+) -> Background:
     """Return which windows are skipped."""
-    return Background(method=rule.value, factor=factor, least_foreground=least)
+    found = Background(method=rule.value, factor=factor, least_foreground=least)
+    _refuse("patches on a grid", not isinstance(patches, Grid),
+            {"--background": rule is not BackgroundRule.none})  # fmt: skip
+    _refuse("--background otsu and tissue", rule is BackgroundRule.none, {
+        "--threshold-factor": factor != Background().factor,
+        "--least-foreground": least != Background().least_foreground,
+    })  # fmt: skip
+    return found
+
+
+def _refuse(only_for: str, elsewhere: bool, given: Mapping[str, bool]) -> None:
+    """Refuse options that were given where they would do nothing."""
+    for option, used in given.items():
+        if used and elsewhere:
+            raise InputError(f"{option} is for {only_for}: leave it out")
 
 
 def open_labels(
@@ -317,17 +338,23 @@ def open_labels(
 
 
 def measurement(
-    images: Sequence[ImageSource], pattern: str | None, metadata: Path | None
+    images: Sequence[ImageSource],
+    pattern: str | None,
+    metadata: Path | None,
+    warn: Callable[[str], None],
 ) -> Measurement | None:
     """Return what adds columns from paths and from a table to a patch table; None for none."""
     from napari_tsimcne.patches import measurement
 
-    return measurement(
+    found = measurement(
         [image.name for image in images],
         [image.path for image in images],
         pattern=pattern,
         metadata=metadata,
     )
+    if found is not None and found.without_row:
+        warn(found.without_row)
+    return found
 
 
 def parse_epochs(text: str | None) -> list[int] | None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
-import threading
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,8 +20,8 @@ from rich.progress import (
 )
 
 from napari_tsimcne.control import Control
-from napari_tsimcne.errors import sentence
 from napari_tsimcne.events import readable_time
+from napari_tsimcne.recipe import Objects
 
 if TYPE_CHECKING:
     from napari_tsimcne.events import Event, Finished
@@ -101,33 +97,31 @@ def _spent(finished: Finished) -> str:
     return text
 
 
-def train_for_window(run: Run, device: str, threads: int | None, checkpoint_seconds: float) -> None:
-    """Train and print events; obey standard input, and end when it closes."""
-    from napari_tsimcne.events import Failed
+def cut_text(run: Run) -> str:
+    """Say what was cut, and what was left out."""
+    count, info = len(run.info.images), run.info
+    parts = [f"{len(run.table):,} patches of {count} image{'s' if count > 1 else ''}"]
+    if isinstance(run.recipe.patches, Objects):
+        unit = run.recipe.patches.unit.replace("pixel", "px")
+        parts[0] += f", {run.recipe.patches.size:g} {unit} around each object"
+    at_border, small = info.objects_left_out
+    if at_border:
+        parts.append(f"{at_border:,} objects at the border left out (--keep-border keeps them)")
+    if small:
+        parts.append(f"{small:,} objects smaller than --least-area left out")
+    if info.background_windows:
+        parts.append(f"{info.background_windows:,} windows without content skipped")
+        thresholds = [f"{name} {value:.4g}" for name, value in info.background_thresholds.items()]
+        if thresholds:
+            parts[-1] += f" (content is above {', '.join(thresholds)})"
+    return "; ".join(parts)
 
-    control = Control()
-    words = {"stop": control.stop, "pause": control.pause, "resume": control.resume}
 
-    def listen() -> None:
-        for line in sys.stdin:
-            words.get(line.strip(), lambda: None)()
-        os._exit(FAILURE)  # whoever started this is gone
+def train_quietly(run: Run, device: str, threads: int | None, checkpoint_seconds: float) -> None:
+    """Train and print nothing: whoever wants to know follows the events in the run folder."""
+    from napari_tsimcne.training import train as train_run
 
-    def say(event: Event) -> None:
-        sys.stdout.write(event.model_dump_json() + "\n")
-        sys.stdout.flush()
-
-    threading.Thread(target=listen, daemon=True).start()
-    try:
-        from napari_tsimcne.training import train as train_run
-
-        train_run(
-            run, device=device, threads=threads, on_event=say, control=control,
-            checkpoint_seconds=checkpoint_seconds,
-        )  # fmt: skip
-    except Exception as error:
-        say(Failed(reason=sentence(error), detail=traceback.format_exc()))
-        raise typer.Exit(FAILURE) from None
+    train_run(run, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
 
 
 @contextmanager

@@ -23,13 +23,13 @@ from napari_tsimcne._terminal import (
     bar,
     bars,
     console,
+    cut_text,
     errors,
-    train_for_window,
     train_in_terminal,
+    train_quietly,
     warn,
 )
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.recipe import Objects
 
 if TYPE_CHECKING:
     from napari_tsimcne.images import Opened
@@ -129,15 +129,16 @@ def run(
         objects=objects, surroundings=surroundings, keep_border=keep_border,
         least_area=least_area, points=points,
     )  # fmt: skip
+    skipping = options.parse_background(patches, background, threshold_factor, least_foreground)
     taken_depth = options.parse_depth(depth)
     images, skipped = _open_images(sources, axes, pixel_size)
     check_alike(images)
     labels = options.open_labels(images, objects, warn)
-    measure = options.measurement(images, pattern, metadata)
+    measure = options.measurement(images, pattern, metadata, warn)
     recipe = PRESETS[preset](
         patches,
         depth=taken_depth,
-        background=options.parse_background(background, threshold_factor, least_foreground),
+        background=skipping,
         margin=margin,
         rgb=images[0].rgb,
         views=views,
@@ -155,7 +156,7 @@ def run(
         )  # fmt: skip
     for file in made.info.skipped[len(skipped) :]:
         warn(f"left out {file.name}: {file.reason}")
-    console.print(_cut_text(made), highlight=False)
+    console.print(cut_text(made), highlight=False)
     if cut_only:
         console.print(f"Train it with: napari-tsimcne train {made.folder}", highlight=False,
                       soft_wrap=True)  # fmt: skip
@@ -264,7 +265,9 @@ def demo(
 @app.command()
 def train(
     run: RunFolder,
-    events: Annotated[bool, typer.Option("--events", help="Print events as JSON lines.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print nothing: events are in the run folder.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.", min=1)] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Seconds between checkpoints.", min=0)
@@ -279,10 +282,8 @@ def train(
     opened = _open(run)
     if opened.info.state == "trained":
         raise InputError(f"{opened.folder} is trained already: open it, or make a new run")
-    if events:
-        train_for_window(opened, device, threads, checkpoint_seconds)
-    else:
-        train_in_terminal(opened, device, threads, checkpoint_seconds)
+    train_so = train_quietly if quiet else train_in_terminal
+    train_so(opened, device, threads, checkpoint_seconds)
 
 
 @app.command()
@@ -328,16 +329,6 @@ def embed(
 
 
 # --- small parts --------------------------------------------------------------------------------
-
-
-def _cut_text(run: Run) -> str:
-    count = len(run.info.images)
-    text = f"{len(run.table):,} patches of {count} image{'s' if count > 1 else ''}"
-    if isinstance(run.recipe.patches, Objects):
-        text += f", {run.recipe.patches.size:g} px around each object"
-    if run.info.background_windows:
-        text += f"; {run.info.background_windows:,} windows without content were skipped"
-    return text
 
 
 def _open_images(sources: list[str], axes: str | None, pixel_size: float | None) -> Opened:

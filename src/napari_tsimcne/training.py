@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -23,7 +24,7 @@ from napari_tsimcne.learning import (
     save_weights,
 )
 from napari_tsimcne.patches import Cut, channel_ranges, iterate_patches, place_patches
-from napari_tsimcne.runs import Run, written_whole
+from napari_tsimcne.runs import Run, recorded_training, written_whole
 
 UNFAMILIAR = 0.01
 """Patches with a lower familiarity are flagged."""
@@ -51,7 +52,8 @@ def train(
         CPU threads. If left out: as many as before where training goes on, since sums depend on
         it in their last digits; else as many as PyTorch chooses.
     on_event
-        Told of every event.
+        Told of every event. They are also written into the run folder, where another process may
+        follow them, and may ask for a pause or a stop.
     control
         Pauses, resumes and stops; once stopped, the map of what was learnt is made and written.
     checkpoint_seconds
@@ -59,10 +61,34 @@ def train(
 
     Raises
     ------
+    InputError
+        Where another process trains the run.
     TrainingError
         Where the device is not available, memory runs out, training diverges, or the run's
         checkpoint is damaged.
     """
+    control = control or Control()
+    # Of several processes of torchrun, the first speaks for all.
+    if int(os.environ.get("RANK", "0")):
+        _train(run, device, threads, control, lambda event: None, checkpoint_seconds)
+        return
+    with recorded_training(run.folder, control, run.checkpoint_path.is_file()) as record:
+
+        def tell(event: Event) -> None:
+            record(event)
+            on_event(event)
+
+        _train(run, device, threads, control, tell, checkpoint_seconds)
+
+
+def _train(
+    run: Run,
+    device: str,
+    threads: int | None,
+    control: Control,
+    tell: Callable[[Event], None],
+    checkpoint_seconds: float,
+) -> None:
     checkpoint = None
     if run.checkpoint_path.is_file():
         checkpoint = Checkpoint.load(run.checkpoint_path, run.recipe, len(run.table))
@@ -83,17 +109,15 @@ def train(
         save=save,
         checkpoint_seconds=checkpoint_seconds,
     )
-    main = trainer.world.rank == 0
     try:
         for event in trainer.train(control):
-            if main:
-                on_event(event)
+            tell(event)
         for result in trainer.embed():
             if not isinstance(result, Embedding):
                 coordinates, features = result
-            elif main:
-                on_event(result)
-        if not main:
+            else:
+                tell(result)
+        if trainer.world.rank:
             return
         run.save_map(
             coordinates,
@@ -101,7 +125,7 @@ def train(
             stopped=trainer.stopped,
             write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
         )
-        on_event(
+        tell(
             Finished(
                 stopped=trainer.stopped,
                 seconds=trainer.seconds,
@@ -168,13 +192,13 @@ def embed(
             f"{' (RGB)' if images[0].rgb else ''}, the run was trained on {channels}"
             f"{' (RGB)' if run.info.rgb else ''}: embed images of the same kind"
         )
+    images = [image.at_depth(run.recipe.depth) for image in images]
+    table = place_patches(
+        images, run.recipe, labels=labels, points=points, thresholds=run.info.background_thresholds
+    ).table
     model, recipe = load_weights(run.weights_path)
     apply = Embedder(model, recipe, device)
     familiarity = Familiarity(features, recipe.held_out_rows(len(run.table)), apply.device)
-    images = [image.at_depth(recipe.depth) for image in images]
-    table = place_patches(
-        images, recipe, labels=labels, points=points, thresholds=run.info.background_thresholds
-    ).table
     k, n = part
     table = table.iloc[len(table) * k // n : len(table) * (k + 1) // n]
     cut = Cut.of(recipe.patches, 0, labels)

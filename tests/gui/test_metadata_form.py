@@ -60,11 +60,12 @@ def test_columns_arrive_in_the_patch_table(plates, qtbot, tmp_path):
     assert plates.form.summary.text().endswith("; with plate, well, field, dose")
     press_train(plates, qtbot)
     assert plates.status.text() == "Done."
-    table = plates.run.table
+    table = plates.explorer.run.table
     assert len(table) == 48 and of_images(table, "plate") == ["p1", "p1", "p2"]
     assert of_images(table, "well") == ["A01", "B02", "A01"] and set(table["field"]) == {1}
     assert table.groupby("image", sort=False)["dose"].max().tolist()[::2] == [0.5, 2]
     assert table["dose"].isna().sum() == 16
+    assert "no row for 1 of 3 images: B02_1" in form.without_row.text()
 
 
 @pytest.mark.parametrize(

@@ -75,26 +75,27 @@ def test_objects_of_a_labels_layer_from_choice_to_click(cells, viewer, qtbot):
     assert dock.form.summary.text().startswith("One patch an object of 'cells', 1 image, 2 channel")
     press_train(dock, qtbot)
     assert dock.status.text() == "Done."
-    table = dock.run.table
+    table = dock.explorer.run.table
     labels = viewer.layers["cells"].data
     assert sorted(table["label"]) == sorted(set(labels.flat) - {0})
     assert {"area", "mean DNA", "mean marker"} <= set(table)
-    let_layout_settle(dock.map_view, qtbot)
+    let_layout_settle(dock.explorer.map_view, qtbot)
 
     # A click on a pixel of a cell, far from its centre: its point, though windows overlap.
     row = table.iloc[37]
     y, x = np.argwhere(labels == row["label"])[0]
     click(viewer, np.array([y, x]) * PIXEL_SIZE)
-    assert list(dock.selection.rows) == [37]
-    assert np.array_equal(dock.map_view.chosen.data, dock.map_view.points[[37]])
-    corner = dock.link.highlight.data[0, 0]
+    assert list(dock.explorer.exploration.selection.rows) == [37]
+    view = dock.explorer.map_view
+    assert np.array_equal(view.chosen.data, view.points[[37]])
+    corner = dock.explorer.link.highlight.data[0, 0]
     assert corner == pytest.approx(row[["y", "x"]].to_numpy(float) - row["size"] / 2)
 
     # Clicks still find patches while only the other channel is seen, and once DNA is gone.
     viewer.layers["DNA"].visible = viewer.layers["cells"].visible = False
-    assert dock.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
+    assert dock.explorer.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
     del viewer.layers["DNA"]
-    assert dock.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
+    assert dock.explorer.link.patch_at((row.y * PIXEL_SIZE, row.x * PIXEL_SIZE)) == 37
 
 
 def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
@@ -113,9 +114,52 @@ def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
     assert {name: label.name for name, label in labels.items()} == {
         "field 0": "cells 0", "field 1": "cells 1"
     }  # fmt: skip
+    patches.labels.choose(viewer.layers["cells 1"])
+    assert "does not begin where the image 'field 0' does" in dock.form.summary.text()
+    patches.labels.choose_over_each()
     del viewer.layers["cells 1"]
+    assert "does not begin where the image 'field 1' does" in dock.form.summary.text()
+
+
+def test_of_labels_over_each_other_those_of_the_same_name_are_taken(viewer, qtbot, tmp_path):
+    for number in range(2):
+        field = synthetic_field(cells=3, seed=number)
+        viewer.add_image(field.image[0], name=f"A0{number}.ome")
+        labels = field.labels * (field.labels > 4 * number)
+        labels[0, 0] = 50  # at the border
+        viewer.add_labels(labels, name=f"A0{number}_masks [1]")
+    dock = add_dock(viewer, tmp_path / "run")
+    dock.form.joining.choose(False)
+    patches = choose(dock, Objects)
+    patches.border.setChecked(True)
+    # Of several images none takes another's labels, though nothing was chosen.
+    assert patches.labels.currentText() == "the one over each image"
+    labels = dock.form.inputs().labels
+    assert labels["A00.ome"].name == "A00_masks [1]" and labels["A01.ome"].name == "A01_masks [1]"
     press_preview(dock, qtbot)
-    assert "128 x 128" in dock.status.text()
+    assert dock.status.text().startswith("16 patches")
+    # Of images over each other the outlines of those that are seen.
+    viewer.layers["A00.ome"].visible = False
+    press_preview(dock, qtbot)
+    assert dock.status.text().endswith("those of 1 visible of 2 images are drawn")
+    assert len(viewer.layers["patches preview"].data) == 4 * 6
+    patches.border.setChecked(False)
+    press_preview(dock, qtbot)
+    assert dock.status.text().startswith("14 patches, 2 at the border left out, ")
+
+
+def test_what_cannot_be_one_map_is_told_at_once(cells, viewer):
+    summary = cells.form.summary.text
+    viewer.layers["marker"].translate = (0, PIXEL_SIZE * 0.4)
+    assert "81 patches of 1 image" in cells.form.summary.text()
+    viewer.layers["marker"].translate = (0, PIXEL_SIZE * 3)
+    with pytest.raises(InputError, match="'DNA' and 'marker' do not lie over each other"):
+        cells.form.inputs()
+    cells.form.joining.choose(False)
+    assert summary().startswith("162 patches of 2 images")
+    viewer.add_image(np.zeros((288, 288), np.uint8), name="bytes", **SPACE)
+    cells.form.joining.choose(False)
+    assert "images of one map need the same type" in summary()
 
 
 def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
@@ -134,7 +178,7 @@ def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
     assert list(run.table["kind"]) == ["a", "b", "a"] and list(run.table["patch"]) == [0, 1, 2]
     dock._set_run(run, inputs.layers)
     click(viewer, pixels[1] * PIXEL_SIZE)
-    assert list(dock.selection.rows) == [1]
+    assert list(dock.explorer.exploration.selection.rows) == [1]
 
     viewer.layers["spots"].add([-50, -50])
     with pytest.raises(InputError, match="1 of 4 points of 'spots' lie outside"):
@@ -356,12 +400,12 @@ def test_patches_of_a_projection_are_linked_on_every_plane(viewer, qtbot, tmp_pa
     inputs = dock.form.inputs()
     run = mapped(Run.create(tmp_path / "run", inputs.images, recipe))
     dock._set_run(run, inputs.layers)
-    dock.selection.select_patch(9)
-    outline = dock.link.highlight.data
+    dock.explorer.exploration.selection.select_patch(9)
+    outline = dock.explorer.link.highlight.data
     assert set(outline[:, 0, 1]) == planes and set(outline[:, 0, 0]) == {1}
     row = run.table.iloc[9]
     for z in range(5):
-        found = dock.link.patch_at(layer.data_to_world((1, z, row.y, row.x)))
+        found = dock.explorer.link.patch_at(layer.data_to_world((1, z, row.y, row.x)))
         assert found == (9 if z in planes else None)
 
 
@@ -384,5 +428,5 @@ def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path):
     assert np.array_equal(np.asarray(second.data[0]), field.image[1])
     assert np.array_equal(objects.data, field.labels)
     assert dock.form.patches.patches() == recipe.patches.model_copy(update={"pixels": 24})
-    row = dock.run.table.iloc[12]
-    assert dock.link.patch_at((row.y, row.x)) == 12
+    row = dock.explorer.run.table.iloc[12]
+    assert dock.explorer.link.patch_at((row.y, row.x)) == 12

@@ -58,18 +58,18 @@ def test_a_run_made_from_layers_finds_them_again(viewer, field, qtbot, tmp_path,
     dock = add_dock(viewer, tmp_path / "other")
     dock.open_run(tmp_path / "run")
     assert not warnings and [layer.name for layer in viewer.layers] == ["DNA", "marker", "cells"]
-    (linked,) = dock.link.layers.values()
+    (linked,) = dock.explorer.link.layers.values()
     assert linked.layer is viewer.layers["DNA"] and linked.channels == (viewer.layers["marker"],)
-    label = dock.run.table["label"][12]
+    label = dock.explorer.run.table["label"][12]
     y, x = np.argwhere(field.labels == label)[0]
-    assert dock.link.patch_at((y + 5, x + 7)) == 12
-    dock.selection.select_patch(12)
-    assert dock.link.highlight in viewer.layers
+    assert dock.explorer.link.patch_at((y + 5, x + 7)) == 12
+    dock.explorer.exploration.selection.select_patch(12)
+    assert dock.explorer.link.highlight in viewer.layers
 
     # Other pixels, though of the same name and shape: not these layers.
     viewer.layers["marker"].data = viewer.layers["marker"].data + 1
     dock.open_run(tmp_path / "run")
-    assert not dock.link.layers and "was a layer, not a file" in warnings[-1]
+    assert not dock.explorer.link.layers and "was a layer, not a file" in warnings[-1]
 
 
 def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, warnings):
@@ -88,8 +88,8 @@ def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, war
             dock.form.layer_list.item((number + 1 + row) % 2).setCheckState(state)
         press_train(dock, qtbot)
         dock.open_run(folder)
-        assert list(dock.link.layers) == [name] and not warnings
-        assert dock.link.layers[name].layer is viewer.layers[name]
+        assert list(dock.explorer.link.layers) == [name] and not warnings
+        assert dock.explorer.link.layers[name].layer is viewer.layers[name]
     assert len(viewer.layers) == 2
 
     tifffile.imwrite(tmp_path / "a.tif", movie[0])
@@ -97,7 +97,7 @@ def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, war
                      Recipe.quick(Grid(size=16), batch_size=4))  # fmt: skip
     mapped(run)
     dock.open_run(run.folder)
-    assert dock.link.layers["a.tif"].layer.name == viewer.layers[-1].name == "a.tif"
+    assert dock.explorer.link.layers["a.tif"].layer.name == viewer.layers[-1].name == "a.tif"
 
 
 # --- left out -----------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def camera_of(viewer):
 def train_and_settle(dock, qtbot):
     with qtbot.waitSignal(dock.image_view.settled, timeout=60_000):
         press_train(dock, qtbot)
-        let_layout_settle(dock.map_view, qtbot)
+        let_layout_settle(dock.explorer.map_view, qtbot)
 
 
 def test_the_images_are_fitted_again_beside_the_map(viewer, field, qtbot, tmp_path):

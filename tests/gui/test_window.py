@@ -45,7 +45,7 @@ def dock(viewer, tmp_path):
 def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
     """Drag a rectangle around the points of a mask, and return the points it encloses."""
     points = view.points[mask]
-    pad = float(np.max(view.layer.size))
+    pad = view.map_points.diameter
     (top, left), (bottom, right) = points.min(axis=0) - pad, points.max(axis=0) + pad
     corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
     native = view.qt_viewer.canvas.native
@@ -63,9 +63,9 @@ def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
 
 def highlighted(dock):
     """Top left corners, in pixels, of the patches outlined in the viewer."""
-    if dock.link.highlight is None:
+    if dock.explorer.link.highlight is None:
         return set()
-    starts = dock.link.highlight.data[::4, 0]
+    starts = dock.explorer.link.highlight.data[::4, 0]
     return {tuple(round(float(v), 6) for v in start) for start in starts}
 
 
@@ -81,13 +81,14 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert "81 patches of 1 image, 2 channels" in dock.form.summary.text()
     press_train(dock, qtbot)
     assert dock.status.text() == "Done." and set(dock.curve.stages) == {"features", "map"}
-    run, view = dock.run, dock.map_view
+    run, view = dock.explorer.run, dock.explorer.map_view
+    selection = dock.explorer.exploration.selection
     let_layout_settle(view, qtbot)
 
     # Lasso a third of the map: its patches are outlined in the image.
     left_third = view.points[:, 1] <= np.quantile(view.points[:, 1], 0.33)
     inside = lasso(view, left_third)
-    assert np.array_equal(dock.selection.mask, inside) and 0 < inside.sum() < 81
+    assert np.array_equal(selection.mask, inside) and 0 < inside.sum() < 81
     assert highlighted(dock) == corners_of(run.table[inside])
     assert viewer.layers["selected patches"].units == viewer.layers["DNA"].units
 
@@ -100,20 +101,20 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     # Shift adds, Alt subtracts, undo goes back.
     right = view.points[:, 1] >= np.quantile(view.points[:, 1], 0.8)
     added = lasso(view, right, Qt.KeyboardModifier.ShiftModifier)
-    assert np.array_equal(dock.selection.mask, inside | added)
+    assert np.array_equal(selection.mask, inside | added)
     lasso(view, right, Qt.KeyboardModifier.AltModifier)
-    assert np.array_equal(dock.selection.mask, inside & ~added)
+    assert np.array_equal(selection.mask, inside & ~added)
     QTest.mouseClick(view.undo_button, Qt.MouseButton.LeftButton)
-    assert np.array_equal(dock.selection.mask, inside | added)
+    assert np.array_equal(selection.mask, inside | added)
 
     # A click in the image selects the patch there, and its point.
     row = run.table.iloc[40]
     native = viewer.window._qt_viewer.canvas.native
     place = to_canvas(viewer, native, np.array([row.y + 5, row.x - 7]) * 0.65)
     drag(native, [place])
-    assert list(dock.selection.rows) == [40]
+    assert list(selection.rows) == [40]
     assert highlighted(dock) == corners_of(run.table.iloc[[40]])
-    assert np.array_equal(view.chosen.data, view.points[[40]]) and view.layer.opacity < 1
+    assert np.array_equal(view.chosen.data, view.points[[40]])
 
     # The map's own points were neither moved nor lost.
     assert np.array_equal(view.layer.data, view.points)
@@ -121,24 +122,25 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
 
 def test_a_click_on_a_point_and_pan_and_escape(dock, qtbot):
     press_train(dock, qtbot)
-    view = dock.map_view
+    view, selection = dock.explorer.map_view, dock.explorer.exploration.selection
     let_layout_settle(view, qtbot)
     native = view.qt_viewer.canvas.native
-    lonely = int(view.points[:, 1].argmin())
+    # Not under the picture of another.
+    lonely = next(p for p in view.points[:, 1].argsort() if view.patch_at(view.points[p]) == p)
     place = to_canvas(view.model, native, view.points[lonely])
     drag(native, [place])
-    assert list(dock.selection.rows) == [lonely]
+    assert list(selection.rows) == [lonely]
 
     QTest.keyClick(native, Qt.Key.Key_Escape)
-    assert len(dock.selection) == 0
+    assert len(selection) == 0
 
     QTest.mouseClick(view.pan_button, Qt.MouseButton.LeftButton)
-    before = view._camera()
+    before = view.canvas.camera
     drag(native, [place, place + QPoint(40, 20), place + QPoint(80, 40)])
-    qtbot.waitUntil(lambda: not np.allclose(view._camera(), before))
-    assert len(dock.selection) == 0
+    qtbot.waitUntil(lambda: not np.allclose(view.canvas.camera, before))
+    assert len(selection) == 0
     QTest.mouseClick(view.home_button, Qt.MouseButton.LeftButton)
-    assert np.allclose(view._camera(), before)
+    assert np.allclose(view.canvas.camera, before)
 
 
 def test_a_dragged_image_selects_nothing(dock, viewer, qtbot):
@@ -146,7 +148,7 @@ def test_a_dragged_image_selects_nothing(dock, viewer, qtbot):
     native = viewer.window._qt_viewer.canvas.native
     middle = QPoint(native.width() // 2, native.height() // 2)
     drag(native, [middle, middle + QPoint(15, 0), middle + QPoint(30, 0)])
-    assert len(dock.selection) == 0
+    assert len(dock.explorer.exploration.selection) == 0
 
 
 def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
@@ -158,14 +160,14 @@ def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
     press_train(dock, qtbot)
     chosen = np.zeros(75, bool)
     chosen[[3, 30, 74]] = True
-    dock.selection.select(chosen)
-    vectors = dock.link.highlight
+    dock.explorer.exploration.selection.select(chosen)
+    vectors = dock.explorer.link.highlight
     assert {int(start[0]) for start in vectors.data[:, 0]} == {0, 1, 2}
     for start in vectors.data[::4, 0]:
         assert vectors.data_to_world(start) == pytest.approx(layer.data_to_world(start))
     for patch in (3, 30, 74):
-        row = dock.run.table.iloc[patch]
-        assert dock.link.patch_at(layer.data_to_world((row.t, row.y, row.x))) == patch
+        row = dock.explorer.run.table.iloc[patch]
+        assert dock.explorer.link.patch_at(layer.data_to_world((row.t, row.y, row.x))) == patch
 
 
 # --- stopping, failing, closing -----------------------------------------------------------------
@@ -187,8 +189,8 @@ def test_stop_keeps_the_map_so_far(dock, qtbot):
     assert "left" in dock.status.text() and not dock.train_button.isEnabled()
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         QTest.mouseClick(dock.stop_button, Qt.MouseButton.LeftButton)
-    assert "Stopped" in dock.status.text() and dock.map_view is not None
-    assert Run.open(dock.run.folder).info.state == "stopped"
+    assert "Stopped" in dock.status.text() and dock.explorer.map_view is not None
+    assert Run.open(dock.explorer.run.folder).info.state == "stopped"
 
 
 def test_a_child_that_dies_becomes_a_notice(dock, qtbot, monkeypatch):
@@ -198,7 +200,7 @@ def test_a_child_that_dies_becomes_a_notice(dock, qtbot, monkeypatch):
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         os.kill(job.process.pid, 9)
     assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
-    assert dock.train_button.isEnabled() and dock.map_view is None
+    assert dock.train_button.isEnabled() and dock.explorer is None
 
 
 def test_wrong_choices_become_a_notice(dock, viewer, qtbot, monkeypatch):
@@ -224,8 +226,8 @@ def test_closing_the_dock_ends_the_child(dock, viewer, qtbot):
 def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
     before = list(viewer.mouse_drag_callbacks)
     press_train(dock, qtbot)
-    let_layout_settle(dock.map_view, qtbot)
-    dock.selection.select_patch(7)
+    let_layout_settle(dock.explorer.map_view, qtbot)
+    dock.explorer.exploration.selection.select_patch(7)
     assert viewer.mouse_drag_callbacks != before
     viewer.window.remove_dock_widget(dock)
     assert viewer.mouse_drag_callbacks == before
@@ -241,26 +243,33 @@ def test_closing_the_window_ends_the_child(dock, viewer, qtbot):
 
 def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
     press_train(dock, qtbot)
-    let_layout_settle(dock.map_view, qtbot)
-    dock.selection.select_patch(7)
-    viewer.window.remove_dock_widget(dock.map_view)
-    assert dock.map_view is None and dock.show_button.isEnabled()
+    explorer = dock.explorer
+    selection = explorer.exploration.selection
+    let_layout_settle(explorer.map_view, qtbot)
+    selection.select_patch(7)
+    for view in (explorer.map_view, explorer.gallery, explorer.clusters_view):
+        viewer.window.remove_dock_widget(view)
+    qtbot.waitUntil(lambda: explorer.clusters_view is None)
+    assert explorer.map_view is None and explorer.gallery is None
     QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
-    let_layout_settle(dock.map_view, qtbot)
-    assert np.array_equal(dock.map_view.chosen.data, dock.map_view.points[[7]])
-    dock.selection.select_patch(8)
-    assert np.array_equal(dock.map_view.chosen.data, dock.map_view.points[[8]])
+    assert explorer.complete and not dock.show_button.isEnabled()
+    let_layout_settle(explorer.map_view, qtbot)
+    view = explorer.map_view
+    assert np.array_equal(view.chosen.data, view.points[[7]])
+    selection.select_patch(8)
+    assert np.array_equal(view.chosen.data, view.points[[8]])
+    assert list(explorer.gallery.pictures.rows) == [8]
 
 
 def test_removed_layers_are_let_go(dock, viewer, qtbot):
     press_train(dock, qtbot)
-    dock.selection.select_patch(7)
+    dock.explorer.exploration.selection.select_patch(7)
     viewer.layers.remove("selected patches")
-    dock.selection.select_patch(8)
+    dock.explorer.exploration.selection.select_patch(8)
     assert len(highlighted(dock)) == 1
     viewer.layers.clear()
-    dock.selection.select_patch(9)
-    assert dock.link.layers == {}
+    dock.explorer.exploration.selection.select_patch(9)
+    assert dock.explorer.link.layers == {}
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
@@ -276,21 +285,21 @@ def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
     assert isinstance(last, Finished)
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
     notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._dock.show_info", notices.append)
+    monkeypatch.setattr("napari_tsimcne.gui._explorer.show_info", notices.append)
     dock.open_run(run.folder)
     assert any("three dimensions" in text for text in notices) == (dimensions == 3)
-    assert dock.map_view.points.shape == (72, 2)
+    assert dock.explorer.map_view.points.shape == (72, 2)
     assert [layer.name for layer in viewer.layers] == [
         f"field-{i}.ome.tif {c}" for i in (1, 2) for c in ("DNA", "marker")
     ]
     both = np.zeros(72, bool)
     both[[5, 60]] = True
-    dock.selection.select(both)
+    dock.explorer.exploration.selection.select(both)
     for patch in (5, 60):
         row = run.table.iloc[patch]
-        world = dock.link.layers[row.image].layer.data_to_world((row.y, row.x))
-        assert dock.link.patch_at(world) == patch
-        outlines = dock.link.highlight
+        world = dock.explorer.link.layers[row.image].layer.data_to_world((row.y, row.x))
+        assert dock.explorer.link.patch_at(world) == patch
+        outlines = dock.explorer.link.highlight
         inside = [
             np.abs(np.array(outlines.data_to_world(v)) - world).max() for v in outlines.data[:, 0]
         ]

@@ -202,14 +202,14 @@ class Clusters:
         They are numbered by their size, the largest first.
         """
         found, counts = np.unique(labels[labels >= 0], return_counts=True)
-        order = found[np.argsort(-counts, kind="stable")]
         clusters = tuple(
             Cluster(id=i, name=f"cluster {i}", color=color)
-            for i, color in enumerate(class_colors(len(order)), start=1)
+            for i, color in enumerate(class_colors(len(found)), start=1)
         )
         ids = np.zeros(len(labels), np.int32)
-        for cluster, label in zip(clusters, order, strict=True):
-            ids[labels == label] = cluster.id
+        rank = np.empty(len(found), np.int32)
+        rank[np.argsort(-counts, kind="stable")] = np.arange(1, len(found) + 1)
+        ids[labels >= 0] = rank[np.searchsorted(found, labels[labels >= 0])]
         self._change(what, clusters, ids)
 
     # --- inside -------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7", "
 """Safe for the colour-blind (Okabe and Ito, 2008), the yellow darkened for a white ground."""
 
 # Grey is for what is in no class.
-_LIGHT = tuple(to_hex(c) for c in colormaps["tab20"].colors[1::2] if len(set(c)) > 1)
+_LIGHT = tuple(to_hex(c) for c in colormaps["tab20"](range(1, 20, 2)) if len(set(c[:3])) > 1)
 NAMED = OKABE_ITO + _LIGHT
 CONTINUOUS = "cividis"
 """Of numbers: even in lightness, and the same to the colour-blind."""

@@ -81,6 +81,11 @@ class Crops:
             layer.events.colormap.disconnect(self._on_look)
         self._layers = {}
 
+    def channel_color(self, channel: int) -> tuple[float, float, float]:
+        """Return the brightest colour of a channel, as the first image shows it, in 0..1."""
+        red, green, blue = self._look(next(iter(self._ranges))).colors[channel, -1]
+        return float(red), float(green), float(blue)
+
     def show_channel(self, channel: int, shown: bool) -> None:
         """Switch a channel on or off in all pictures."""
         if self.shown[channel] != shown:
@@ -114,9 +119,12 @@ class Crops:
         self.changed.emit()
 
     def _look(self, name: str) -> _Look:
-        if name not in self._looks:
-            self._looks[name] = self._look_of(self._layers.get(name, ()), self._ranges[name])
-        return self._looks[name]
+        # Pictures are made in other threads too, while looks are cleared in this one.
+        look = self._looks.get(name)
+        if look is None:
+            look = self._look_of(self._layers.get(name, ()), self._ranges[name])
+            self._looks[name] = look
+        return look
 
     def _look_of(self, layers: tuple[Image, ...], ranges: np.ndarray) -> _Look:
         count = len(self.channel_names)

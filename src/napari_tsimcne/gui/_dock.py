@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMainWindow,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -21,29 +20,26 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Embedding, EpochEnded, Event, Prepared, Progress
-from napari_tsimcne.explore import Selection
 from napari_tsimcne.gui._column import Column
+from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._form import TrainingForm
 from napari_tsimcne.gui._image_view import ImageView
 from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._job import PlacingJob, TrainingJob
-from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.gui._loss_curve import LossCurve
-from napari_tsimcne.gui._map_view import MapView, dock_of
+from napari_tsimcne.gui._map_view import dock_of
 from napari_tsimcne.gui._open import link_images
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.gui._preview import PatchPreview
 from napari_tsimcne.gui._sentences import left_out, progress_of
 from napari_tsimcne.patches import Placed
 from napari_tsimcne.recipe import Recipe
-from napari_tsimcne.runs import Run, export_csv
+from napari_tsimcne.runs import Run, export_csv, open_exploration
 
 if TYPE_CHECKING:
     import napari
 
-MAP_NAME = "t-SimCNE map"
 BAR_STEPS = 1000
-LAYER_LIST_WIDTH = 320
 
 
 class TsimcneDock(QWidget):
@@ -57,10 +53,7 @@ class TsimcneDock(QWidget):
         self.job: TrainingJob | PlacingJob | None = None
         self.preview = PatchPreview(viewer)
         self.image_view = ImageView(viewer, self)
-        self.run: Run | None = None
-        self.selection: Selection | None = None
-        self.map_view: MapView | None = None
-        self.link: ImageLink | None = None
+        self.explorer: Explorer | None = None
         self._window_closing = False
         self._build()
         self._refresh()
@@ -110,7 +103,7 @@ class TsimcneDock(QWidget):
         self.open_button.setToolTip("Show the map of a run folder.")
         self.open_button.clicked.connect(self._choose_run)
         self.show_button = QPushButton("Show map")
-        self.show_button.setToolTip("Show the map again after it was closed.")
+        self.show_button.setToolTip("Show map, gallery and clusters again after they were closed.")
         self.show_button.clicked.connect(self._show_map)
         actions.addWidget(self.open_button)
         actions.addWidget(self.show_button)
@@ -135,17 +128,17 @@ class TsimcneDock(QWidget):
         self.stop_button.setEnabled(busy)
         self.bar.setVisible(busy)
         self.curve.setVisible(training or bool(self.curve.stages))
-        selected = len(self.selection) if self.selection is not None else 0
+        explorer = self.explorer
+        selected = len(explorer.exploration.selection) if explorer else 0
         self.export_button.setEnabled(selected > 0)
-        self.show_button.setEnabled(self.run is not None and self.map_view is None)
+        self.show_button.setEnabled(explorer is not None and not explorer.complete)
         self.left_out.setVisible(bool(self.left_out.text()))
-        if self.run is None:
+        if explorer is None:
             self.map_label.setText("No map yet.")
         else:
-            self.map_label.setText(
-                f"{self.run.folder.name}: {selected:,} of {len(self.run.table):,} patches selected"
-            )
-            self.map_label.setToolTip(str(self.run.folder))
+            folder, count = explorer.run.folder, len(explorer.exploration)
+            self.map_label.setText(f"{folder.name}: {selected:,} of {count:,} patches selected")
+            self.map_label.setToolTip(str(folder))
 
     # --- preview and training -----------------------------------------------------------------
 
@@ -266,7 +259,7 @@ class TsimcneDock(QWidget):
             Where the folder holds no run with a map.
         """
         run = Run.open(folder)
-        _ = run.coordinates
+        open_exploration(run)  # refused before anything is changed
         before = len(self.viewer.layers)
         layers = link_images(self.viewer, run)
         # Once the images are there: they decide what can be chosen.
@@ -285,65 +278,35 @@ class TsimcneDock(QWidget):
                 show_error(str(error))
 
     def _set_run(self, run: Run, layers: Mapping[str, LinkedLayer]) -> None:
-        self._close_map()
-        if self.link is not None:
-            self.link.close()
-        self.run = run
+        if self.explorer is not None:
+            self.explorer.close()
+            self.explorer = None
         self.left_out.setText(left_out(run.info.skipped))
-        self.selection = Selection(len(run.table))
-        self.selection.changed.connect(self._refresh)
-        self.link = ImageLink(self.viewer, run, self.selection, layers)
-        self._show_map()
+        self.explorer = Explorer(self.viewer, run, layers, self)
+        self.explorer.changed.connect(self._refresh)
+        # The images have another room then.
+        self.explorer.arranged.connect(self.image_view.fit_later)
+        self._refresh()
 
     def _show_map(self) -> None:
-        assert self.run is not None and self.selection is not None
-        coordinates = self.run.coordinates
-        if coordinates.shape[1] == 3:
-            show_info("This map has three dimensions: the first two are shown.")
-        self.map_view = MapView(coordinates, self.selection, self.viewer.theme)
-        self.map_view.built.connect(self._share_room)
-        # The images have another room then.
-        self.map_view.built.connect(self.image_view.fit_later)
-        self.map_view.closed.connect(self._on_map_closed)
-        self.viewer.window.add_dock_widget(
-            self.map_view, name=MAP_NAME, area="right", add_vertical_stretch=False
-        )
-        own, dock, window = dock_of(self), dock_of(self.map_view), self.window()
-        if own is not None and dock is not None and isinstance(window, QMainWindow):
-            # Beside the form, so that image, map and form stand next to each other.
-            window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
-            window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
-        self._refresh()
-
-    def _share_room(self) -> None:
-        """Give the map half of what is left between the layer list and the form."""
-        window, dock = self.window(), dock_of(self.map_view) if self.map_view else None
-        if dock is not None and isinstance(window, QMainWindow):
-            width = (window.width() - self.width() - LAYER_LIST_WIDTH) // 2
-            window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
-
-    def _on_map_closed(self) -> None:
-        self.map_view = None
-        self._refresh()
-
-    def _close_map(self) -> None:
-        if self.map_view is not None:
-            self.viewer.window.remove_dock_widget(self.map_view)
-            self.map_view = None
+        assert self.explorer is not None
+        self.explorer.show()
 
     def _choose_export(self) -> None:
-        assert self.run is not None
+        assert self.explorer is not None
+        suggested = str(self.explorer.run.folder / "selected.csv")
         path, _ = QFileDialog.getSaveFileName(
-            self, "Export selected patches", str(self.run.folder / "selected.csv"), "CSV (*.csv)"
+            self, "Export selected patches", suggested, "CSV (*.csv)"
         )
         if path:
             self.export(Path(path))
 
     def export(self, path: Path) -> None:
         """Write the rows of the selected patches to a CSV file; failures become a notice."""
-        assert self.run is not None and self.selection is not None
+        assert self.explorer is not None
         try:
-            count = export_csv(self.run, path, self.selection.mask)
+            mask = self.explorer.exploration.selection.mask
+            count = export_csv(self.explorer.run, path, mask)
         except (OSError, InputError) as error:
             show_error(f"The table could not be written: {error}")
         else:
@@ -362,8 +325,8 @@ class TsimcneDock(QWidget):
             self._window_closing = True
         elif event.type() == QEvent.Type.Hide and self._window_closing and not event.spontaneous():
             self._release()
-            if self.map_view is not None:
-                self.map_view.close_canvas()
+            if self.explorer is not None:
+                self.explorer.release()
         return super().eventFilter(watched, event)
 
     def event(self, event: QEvent) -> bool:
@@ -371,7 +334,9 @@ class TsimcneDock(QWidget):
         if event.type() == QEvent.Type.ParentAboutToChange and dock_of(self) is not None:
             self.window().removeEventFilter(self)
             self._release()
-            self._close_map()
+            if self.explorer is not None:
+                self.explorer.close()
+                self.explorer = None
         return super().event(event)
 
     def _release(self) -> None:
@@ -381,6 +346,3 @@ class TsimcneDock(QWidget):
         self.form.release()
         self.image_view.release()
         self.preview.remove()
-        if self.link is not None:
-            self.link.close()
-            self.link = None

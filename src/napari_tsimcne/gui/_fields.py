@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tsimcne.gui._outlines import is_view
+
 LABEL_WIDTH = 86
 NARROWEST = 48
 """Widths of labels and of the narrowest field, in pixels."""
@@ -79,11 +81,14 @@ class LayerChoice(Choice):
     """A choice among the viewer's layers of one kind; follows them as they come, go, are renamed.
 
     Where ``over_each`` is given, it can be chosen in place of one layer once there are several.
+    A suggestion holds until the user has chosen.
     """
 
     def __init__(self, viewer: Any, kind: type[Layer], tip: str, over_each: str = "") -> None:
         super().__init__([], tip)
         self._viewer, self._kind, self._over_each = viewer, kind, over_each
+        self._chosen = False
+        self.activated.connect(self._note_choice)
         self.setPlaceholderText(f"no {kind.__name__} layer")
         self._follower = LayerFollower(viewer, self._take_layers)
         self._take_layers()
@@ -98,8 +103,22 @@ class LayerChoice(Choice):
         return self.value
 
     def candidates(self) -> list[Layer]:
-        """Return the layers that can be chosen."""
-        return [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+        """Return the layers that can be chosen: none of our own that show what is explored."""
+        layers = [layer for layer in self._viewer.layers if isinstance(layer, self._kind)]
+        return [layer for layer in layers if not is_view(layer)]
+
+    def choose(self, value: Any) -> None:
+        """Choose a layer."""
+        self._chosen = True
+        super().choose(value)
+
+    def suggest_over_each(self) -> None:
+        """Choose one layer over each image, unless the user has chosen."""
+        if not self._chosen:
+            self.choose_over_each()
+
+    def _note_choice(self) -> None:
+        self._chosen = True
 
     def choose_over_each(self) -> None:
         """Choose one layer over each image, where there are several."""
@@ -108,6 +127,7 @@ class LayerChoice(Choice):
 
     def _take_layers(self) -> None:
         layers, before = self.candidates(), self.layer
+        self._chosen = self._chosen and bool(layers)
         over_each = self.count() > 0 and before is None
         self.blockSignals(True)
         self.clear()

@@ -44,7 +44,7 @@ from napari_tsimcne.recipe import PRESETS, Objects, Points, Recipe
 
 AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
 
-CHANGES = ("data", "scale", "translate", "units", "axis_labels")
+CHANGES = ("data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """Events of layers that the summary follows."""
 
 CHANGES_MS = 50
@@ -325,9 +325,11 @@ def _patches(count: int) -> str:
 
 
 def _likely_joined(layers: list[Image]) -> bool:
-    """Layers of one shape, drawn over each other, are most likely channels."""
+    """Layers of one shape without channels, drawn over each other, are most likely channels."""
     shapes = {level_shape(layer) for layer in layers}
-    together = len(shapes) == 1 and not any(layer.rgb for layer in layers)
+    together = len(shapes) == 1 and not any(
+        layer.rgb or "C" in guess_axes(layer) for layer in layers
+    )
     places = {tuple(layer.translate) for layer in layers}
     return together and len(places) == 1
 

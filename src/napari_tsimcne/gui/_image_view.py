@@ -22,6 +22,7 @@ class ImageView(QObject):
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._fitted: tuple[float, ...] | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(LAYOUT_MS)
@@ -34,18 +35,25 @@ class ImageView(QObject):
     def fit(self) -> None:
         """Show the whole images."""
         self._viewer.reset_view()
+        self._fitted = self._camera().center
 
     def fit_later(self) -> None:
         """Show the whole images once the window has laid itself out, unless the view was moved."""
         self._later.start()
 
     def _fit_unmoved(self) -> None:
-        # Newer versions of napari keep the camera in a scene.
-        camera = getattr(self._viewer, "scene", self._viewer).camera
+        camera, before = self._camera(), self._fitted
         center, zoom, angles = camera.center, camera.zoom, camera.angles
         self.fit()
         # The mouse zooms about the place under it, so that the centre tells that as well. The zoom
-        # of a view that nobody moved is that of an earlier size of the canvas.
-        if not np.allclose(camera.center, center):
+        # of a view that nobody moved is that of an earlier size of the canvas; its centre that of
+        # the layers now, or of those at the last fit.
+        still = [known for known in (before, camera.center) if known is not None]
+        if not any(np.allclose(known, center) for known in still):
             camera.center, camera.zoom, camera.angles = center, zoom, angles
+            self._fitted = before
         self.settled.emit()
+
+    def _camera(self) -> Any:
+        # Newer versions of napari keep the camera in a scene.
+        return getattr(self._viewer, "scene", self._viewer).camera

@@ -5,15 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.layers import Points as PointsLayer
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._outlines import LinkedLayer, level_shape, matrix, transformed
-from napari_tsimcne.images import ImageSource, from_layer, join_channels, labels_from_layer
+from napari_tsimcne.images import (
+    ImageSource,
+    check_alike,
+    from_layer,
+    join_channels,
+    labels_from_layer,
+    named_alike,
+)
 from napari_tsimcne.patches import COLUMNS, Measurement
 
 JOINED_BY = " + "
@@ -46,8 +55,10 @@ def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inp
         raise InputError("no image is chosen: open an image and tick its layer")
     images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
     if joined and len(images) > 1:
+        _check_over_each_other(layers)
         image = join_channels(images, name=JOINED_BY.join(image.name for image in images))
         return Inputs([image], {image.name: LinkedLayer(layers[0], axes[0], tuple(layers[1:]))})
+    check_alike(images)
     linked = [LinkedLayer(layer, own) for layer, own in zip(layers, axes, strict=True)]
     return Inputs(images, {i.name: la for i, la in zip(images, linked, strict=True)})
 
@@ -58,7 +69,7 @@ def with_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Label
     Raises
     ------
     InputError
-        Where there is no such layer.
+        Where there is no such layer, or it lies elsewhere than an image.
     """
     if not candidates:
         raise InputError(
@@ -68,6 +79,11 @@ def with_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Label
     labels, layers = {}, {}
     for name, linked in inputs.layers.items():
         own = _labels_over(name, linked, candidates) if layer is None else layer
+        if not _at_one_place(own, linked.layer):
+            raise InputError(
+                f"the Labels layer '{own.name}' does not begin where the image '{name}' does: move "
+                "one over the other, or choose the one over each image"
+            )
         labels[name] = labels_from_layer(own, axes=_axes_of_labels(own, linked))
         layers[name] = linked._replace(labels=own)
     return Inputs(inputs.images, layers, labels=labels)
@@ -107,20 +123,57 @@ def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
 
 
 def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -> Labels:
-    """Return the topmost Labels layer that lies over an image exactly."""
+    """Return the Labels layer that lies over an image exactly.
+
+    Of several, the topmost whose name or file is the image's, else the topmost.
+    """
     image = linked.layer
     height_width = [
         level_shape(image)[linked.axes.index(axis)] for axis in linked.axes if axis in "YX"
     ]
-    for layer in reversed(candidates):
-        same_size = list(level_shape(layer)[-2:]) == height_width
-        corner = np.array(layer.data_to_world(np.zeros(layer.ndim)))[-2:]
-        if same_size and np.allclose(corner, image.data_to_world(np.zeros(image.ndim))[-2:]):
-            return layer
-    raise InputError(
-        f"no Labels layer lies over the image '{name}': add one of the same size and place, or "
-        "leave the image out"
-    )
+    over = [
+        layer for layer in reversed(candidates)
+        if list(level_shape(layer)[-2:]) == height_width and _at_one_place(layer, image)
+    ]  # fmt: skip
+    if not over:
+        raise InputError(
+            f"no Labels layer lies over the image '{name}': add one of the same size and place, or "
+            "leave the image out"
+        )
+    names = {own for shown in (image, *linked.channels) for own in _names_of(shown)}
+    alike = (
+        layer for layer in over
+        if any(named_alike(a, b) for a in names for b in _names_of(layer))
+    )  # fmt: skip
+    return next(alike, over[0])
+
+
+def _names_of(layer: Layer) -> set[str]:
+    """Names of a layer and of its file, without the number by which napari tells layers apart."""
+    names = {re.sub(r" \[\d+\]$", "", layer.name)}
+    return names | {Path(layer.source.path).name} if layer.source.path else names
+
+
+def _at_one_place(one: Layer, other: Layer) -> bool:
+    """Whether the first pixels of two layers lie at one place of the plane."""
+    first, second = (layer.data_to_world(np.zeros(layer.ndim))[-2:] for layer in (one, other))
+    return bool(np.allclose(first, second))
+
+
+def _check_over_each_other(layers: Sequence[Image]) -> None:
+    """Check that layers of one shape lie over each other, to half a pixel."""
+    first = layers[0]
+    shape = level_shape(first)[: first.ndim]
+    corners = np.array(list(product(*((0, n - 1) for n in shape))))
+    for layer in layers[1:]:
+        if level_shape(layer)[: layer.ndim] != shape:
+            continue  # told when they are joined
+        found = transformed(transformed(corners, matrix(layer)), np.linalg.inv(matrix(first)))
+        if np.abs(found - corners).max() > 0.5:
+            raise InputError(
+                f"'{first.name}' and '{layer.name}' do not lie over each other: channels of one "
+                "image need the same scale and place; take them as separate images"
+            )
 
 
 def _axes_of_labels(layer: Labels, linked: LinkedLayer) -> str | None:

@@ -1,152 +1,232 @@
-"""The map in a canvas of its own: a napari Points layer, with lasso, click and pan."""
+"""The map: points, tools, colours and pictures, in the dock or in a window of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from napari.layers import Points
 from napari.qt import QtViewer
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QButtonGroup,
+    QBoxLayout,
     QDockWidget,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_tsimcne.explore import Mode, Selection, points_in_lasso
+from napari_tsimcne.explore import Coloring, Exploration
+from napari_tsimcne.gui._crops import Crops
+from napari_tsimcne.gui._find_bar import FindBar
+from napari_tsimcne.gui._legend import Legend
+from napari_tsimcne.gui._map_bar import MapBar
+from napari_tsimcne.gui._map_canvas import MapCanvas
+from napari_tsimcne.gui._map_hover import Hover
+from napari_tsimcne.gui._map_icons import IconButton
+from napari_tsimcne.gui._map_pick import NearestPoint
+from napari_tsimcne.gui._map_pictures import MapPictures
+from napari_tsimcne.gui._map_points import SELECTED_COLOR, MapPoints
+from napari_tsimcne.gui._map_tools import MapTools, Tool, selection_mode
+from napari_tsimcne.gui._map_window import MapWindow
+
+__all__ = ["SELECTED_COLOR", "MapView", "dock_of", "selection_mode"]
 
 CLICK_PIXELS = 8
-LASSO_COLOR = "#ffd24a"
-PLAIN_COLOR = "#5ca6ee"
-# Stands out on stained tissue as on fluorescence.
-SELECTED_COLOR = "#19e680"
-FADED = 0.5
+"""From a point, within which a click takes it."""
+
+WIDE = 620
+"""Pixels from which on the legend stands beside the map."""
+
+LEGEND_WIDTH = 240
+LEGEND_SHARE = 0.35
+"""Of the height, where the legend stands below the map."""
+
+TOOL_KEYS: dict[int, Tool] = {
+    Qt.Key.Key_P: "pan",
+    Qt.Key.Key_L: "lasso",
+    Qt.Key.Key_R: "rectangle",
+    Qt.Key.Key_C: "click",
+}
 
 
 class MapView(QWidget):
-    """Shows coordinates (N, 2 or 3), the first two of three, and edits a `Selection`.
+    """Shows the map of an exploration and edits its selection.
 
-    With the lasso (the default tool) a drag encloses points and a click takes the nearest;
-    Shift adds, Alt subtracts, Escape selects nothing. Scrolling zooms with either tool.
+    Signals: ``built`` when a canvas was made, ``closed`` when the dock was closed,
+    ``activated(patch)`` on a double click, ``image_lasso_wanted(on)``, ``copy_wanted``.
+
+    Parameters
+    ----------
+    exploration
+        Whose map is shown.
+    coloring
+        Of the points; its legend is beside or below the map.
+    crops
+        Pictures of the patches.
+    theme
+        Of napari.
     """
 
     built = Signal()
     closed = Signal()
+    activated = Signal(int)
+    image_lasso_wanted = Signal(bool)
+    copy_wanted = Signal()
 
-    def __init__(self, coordinates: np.ndarray, selection: Selection, theme: str) -> None:
+    def __init__(
+        self, exploration: Exploration, coloring: Coloring, crops: Crops, theme: str
+    ) -> None:
         super().__init__()
-        self.selection = selection
+        self.exploration, self._coloring = exploration, coloring
         # Up on the map is up on the screen, as in figures: napari's rows run downwards.
-        self.points = np.stack([-coordinates[:, 1], coordinates[:, 0]], axis=1)
-        self.model = ViewerModel(title="t-SimCNE map")
-        self.model.theme = theme
-        look = {
-            "size": _point_size(self.points),
-            "border_width": 0,
-            "border_color": "transparent",
-            "canvas_size_limits": (4, 24),
-        }
-        self.layer = self.model.add_points(
-            self.points, name="t-SimCNE map", face_color=PLAIN_COLOR, **look
+        self.points = np.stack(
+            [-exploration.coordinates[:, 1], exploration.coordinates[:, 0]], axis=1
         )
-        # A layer of its own keeps selected points on top, and a selection costs what it holds.
-        self.chosen = self.model.add_points(
-            np.zeros((0, 2)), name="selected", face_color=SELECTED_COLOR, **look
+        box = np.array([self.points.min(axis=0), self.points.max(axis=0)])
+        self.canvas = MapCanvas(box, theme)
+        self.map_points = MapPoints(self.canvas, self.points, exploration, coloring)
+        self.pictures = MapPictures(self.canvas, self.points, exploration, coloring, crops)
+        self._nearest = NearestPoint(self.points)
+        self._looked_at: int | None = None
+        self.tools = MapTools(
+            self.canvas,
+            self.points,
+            exploration.selection,
+            lambda: self.map_points.shown,
+            self.patch_at,
+            self.activated.emit,
         )
-        for layer in (self.layer, self.chosen):
-            layer.editable = False
-        self._outline = self.model.add_vectors(
-            np.zeros((0, 2, 2)), name="lasso", edge_color=LASSO_COLOR, vector_style="line",
-            opacity=1.0,
-        )  # fmt: skip
-        # No active layer: napari's own editing of points can then not touch the map.
-        self.model.layers.selection.clear()
-        self.model.mouse_drag_callbacks.append(self._on_drag)
-        self.model.bind_key("Escape", lambda model: selection.clear(), overwrite=True)
-        self.qt_viewer: QtViewer | None = None
-        self._fitted = self._camera()
-        self._build_tools()
-        selection.changed.connect(self._show_selection)
-        self._show_selection()
+        self.hover = Hover(self.canvas, exploration, crops, self.patch_at, self._on_pointed)
+        self._window: MapWindow | None = None
+        self._build(exploration, coloring)
+        self.canvas.built.connect(self._on_built)
+        self.canvas.key_pressed.connect(self._on_key)
+        exploration.selection.changed.connect(self._on_selection)
+        coloring.changed.connect(self._keep_room)
+        self._on_selection()
 
     # --- widgets ------------------------------------------------------------------------------
 
-    def _build_tools(self) -> None:
-        self.setMinimumSize(280, 280)
-        layout = QVBoxLayout(self)
+    def _build(self, exploration: Exploration, coloring: Coloring) -> None:
+        self.setMinimumSize(300, 280)
+        self.bar = MapBar(self.tools, exploration.history)
+        self.find_bar, self.legend = FindBar(exploration), Legend(coloring)
+        self._count = QLabel()
+        self.legend_button = IconButton("legend", "Legend\nShow or hide the colours.", True)
+        self.legend_button.setChecked(True)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(6, 0, 4, 2)
+        foot.addWidget(self._count, stretch=1)
+        foot.addWidget(self.legend_button)
+        left = QVBoxLayout()
+        left.setSpacing(2)
+        left.addWidget(self.canvas, stretch=1)
+        left.addLayout(foot)
+        # All that moves into a window of its own, and back.
+        self.panel = QWidget()
+        self.panel.installEventFilter(self)
+        self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._sides.setSpacing(2)
+        self._sides.addLayout(left, stretch=1)
+        self._legend_room = QWidget()
+        room = QVBoxLayout(self._legend_room)
+        room.setContentsMargins(0, 0, 0, 0)
+        room.addWidget(self.legend)
+        room.addStretch()
+        self._sides.addWidget(self._legend_room)
+        self.legend_button.toggled.connect(self._legend_room.setVisible)
+        layout = QVBoxLayout(self.panel)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
-        bar = QHBoxLayout()
-        bar.setContentsMargins(4, 4, 4, 0)
-        self.lasso_button = _tool("Lasso", "Drag around points to select their patches.\n"
-                                  "Shift adds, Alt subtracts, Escape selects nothing.")  # fmt: skip
-        self.pan_button = _tool("Pan", "Drag to move the map, scroll to zoom.")
-        self.home_button = _tool("Fit", "Show the whole map.", checkable=False)
-        self.undo_button = _tool("Undo", "Go back to the selection before.", checkable=False)
-        self.redo_button = _tool("Redo", "Take back the undo.", checkable=False)
-        group = QButtonGroup(self)
-        for button in (self.lasso_button, self.pan_button):
-            group.addButton(button)
-        self.lasso_button.setChecked(True)
-        self.home_button.clicked.connect(self._fit)
-        self.undo_button.clicked.connect(lambda: self.selection.undo())
-        self.redo_button.clicked.connect(lambda: self.selection.redo())
-        self._count = QLabel()
-        for button in (self.lasso_button, self.pan_button, self.home_button, self.undo_button,
-                       self.redo_button):  # fmt: skip
-            bar.addWidget(button)
-        bar.addStretch()
-        layout.addLayout(bar)
-        layout.addWidget(self._count)
+        layout.addWidget(self.bar)
+        layout.addWidget(self.find_bar)
+        layout.addLayout(self._sides, stretch=1)
+        self._elsewhere = QPushButton("The map is in a window of its own.\nBring it back")
+        self._elsewhere.clicked.connect(self.bring_back)
+        self._elsewhere.hide()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.panel)
+        outer.addWidget(self._elsewhere, alignment=Qt.AlignmentFlag.AlignCenter)
+
+        self.bar.fit.clicked.connect(self.canvas.fit)
+        self.bar.pictures.toggled.connect(self.pictures.show_always)
+        self.bar.image_lasso.toggled.connect(self.image_lasso_wanted.emit)
+        self.bar.copy.clicked.connect(lambda: self.copy_wanted.emit())
+        self.bar.pop_out.clicked.connect(self._on_pop_out)
+        self.find_bar.jumped.connect(self.look_at)
+
+    @property
+    def model(self) -> ViewerModel:
+        """The viewer that holds the map's layers."""
+        return self.canvas.model
+
+    @property
+    def qt_viewer(self) -> QtViewer | None:
+        """What it is drawn on, while it is open."""
+        return self.canvas.qt_viewer
+
+    @property
+    def layer(self) -> Points:
+        """All points."""
+        return self.map_points.layer
+
+    @property
+    def chosen(self) -> Points:
+        """The selected points."""
+        return self.map_points.chosen
+
+    @property
+    def lasso_button(self) -> IconButton:
+        """Switches to the lasso."""
+        return self.bar.tool_buttons["lasso"]
+
+    @property
+    def pan_button(self) -> IconButton:
+        """Switches to moving the map."""
+        return self.bar.tool_buttons["pan"]
+
+    @property
+    def undo_button(self) -> IconButton:
+        """Takes back the last change of selection or clusters."""
+        return self.bar.undo
+
+    @property
+    def redo_button(self) -> IconButton:
+        """Makes it again."""
+        return self.bar.redo
+
+    @property
+    def home_button(self) -> IconButton:
+        """Shows the whole map."""
+        return self.bar.fit
+
+    # --- place --------------------------------------------------------------------------------
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Build the canvas once the widget has its place: moving it would lose its GL context."""
+        """Keep the dock where it is: moving it would lose the canvas' GL context."""
         super().showEvent(event)
         dock = dock_of(self)
         if dock is not None:
-            fixed = QDockWidget.DockWidgetFeature
+            feature = QDockWidget.DockWidgetFeature
             dock.setFeatures(
-                dock.features() & ~fixed.DockWidgetFloatable & ~fixed.DockWidgetMovable
+                dock.features() & ~feature.DockWidgetFloatable & ~feature.DockWidgetMovable
             )
             title = dock.titleBarWidget()
             button = title.findChild(QWidget, "QTitleBarFloatButton") if title else None
             if button is not None:
                 button.hide()
-        if self.qt_viewer is None:
-            self.qt_viewer = QtViewer(self.model)
-            self.qt_viewer.setAcceptDrops(False)
-            # Controls and list of layers stay with the main window.
-            for part in (self.qt_viewer.dockLayerControls, self.qt_viewer.dockLayerList):
-                part.hide()
-            self.layout().insertWidget(1, self.qt_viewer, stretch=1)
-            self._fit()
-            # Once the window has laid itself out around the canvas.
-            QTimer.singleShot(0, self.built.emit)
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802
-        """Keep the whole map in view, unless the user has chosen another view."""
-        super().resizeEvent(event)
-        if np.allclose(self._camera(), self._fitted):
-            # The canvas has its new size once pending layouts are done.
-            QTimer.singleShot(0, self._fit)
-
-    def _fit(self) -> None:
-        if self.qt_viewer is not None:
-            self.model.reset_view()
-            self._fitted = self._camera()
-
-    def _camera(self) -> tuple[float, ...]:
-        """Centre and zoom; newer versions of napari keep the camera in a scene."""
-        camera = getattr(self.model, "scene", self.model).camera
-        return (*camera.center, camera.zoom)
+    def _on_built(self) -> None:
+        # Once the window has laid itself out around the canvas.
+        QTimer.singleShot(0, self.built.emit)
 
     def event(self, event: QEvent) -> bool:
         """Close the canvas before the widget is taken out of its place."""
@@ -161,62 +241,140 @@ class MapView(QWidget):
         super().closeEvent(event)
 
     def close_canvas(self) -> None:
-        """Let go of selection and canvas."""
-        self.selection.changed.disconnect(self._show_selection, missing_ok=True)
-        if self.qt_viewer is None:
-            return
-        viewer, self.qt_viewer = self.qt_viewer, None
-        for visual in list(viewer.layer_to_visual.values()):
-            visual.close()
-        self.layout().removeWidget(viewer)
-        viewer.close()
-        viewer.deleteLater()
+        """Let go of the exploration, its colours and pictures, and close canvas and window."""
+        self.exploration.selection.changed.disconnect(self._on_selection, missing_ok=True)
+        self._coloring.changed.disconnect(self._keep_room, missing_ok=True)
+        self.hover.hide()
+        for part in (self.map_points, self.pictures, self.bar, self.find_bar, self.legend):
+            part.release()
+        self.canvas.close_viewer()
+        if self._window is not None:
+            self._window.let_go()
+            self._window = None
 
-    # --- selection ----------------------------------------------------------------------------
+    @property
+    def popped_out(self) -> bool:
+        """Whether the map is in a window of its own."""
+        return self._window is not None
 
-    def _show_selection(self) -> None:
-        mask = self.selection.mask
-        self.chosen.data = self.points[mask]
-        self.layer.opacity = FADED if mask.any() else 1.0
-        self._count.setText(f"{len(self.selection):,} of {len(mask):,} selected")
+    def pop_out(self) -> None:
+        """Move the map into a window of its own; closing that brings it back."""
+        if self._window is None:
+            self._leave_place()
+            self._elsewhere.show()
+            self._window = MapWindow(self, self.panel)
+            self._window.closing.connect(self.bring_back)
+            self.canvas.open()
+            self.panel.show()
+            self._window.show()
+            self.bar.show_popped_out(True)
 
-    def _on_drag(self, model: ViewerModel, event: Any) -> Iterator[None]:
-        if event.button != 1:
-            return
-        mode = selection_mode(event.modifiers)
-        outline = [np.array(event.position[-2:])]
-        lasso = self.lasso_button.isChecked()
-        moved = False
-        event.handled = lasso
-        yield
-        while event.type == "mouse_move":
-            moved = True
-            if lasso:
-                event.handled = True
-                outline.append(np.array(event.position[-2:]))
-                self._draw_outline(np.array(outline))
-            yield
-        self._outline.data = np.zeros((0, 2, 2))
-        if moved and lasso:
-            # The canvas leaves moves out when they come fast, but never the release.
-            outline.append(np.array(event.position[-2:]))
-            self.selection.select(points_in_lasso(self.points, np.array(outline)), mode)
-        elif not moved:
-            self._click(outline[0], mode)
+    def bring_back(self) -> None:
+        """Move the map from its window back into the dock."""
+        if self._window is not None:
+            window, self._window = self._window, None
+            self._leave_place()
+            self.layout().insertWidget(0, self.panel)
+            self._elsewhere.hide()
+            self.panel.show()
+            self.bar.show_popped_out(False)
+            window.let_go()
 
-    def _click(self, position: np.ndarray, mode: Mode) -> None:
-        distance = np.hypot(*(self.points - position).T)
-        nearest = int(distance.argmin())
-        reach = max(CLICK_PIXELS / self._camera()[-1], float(np.max(self.layer.size)) / 2)
-        if distance[nearest] <= reach:
-            self.selection.select_patch(nearest, mode)
-        elif mode == "replace":
-            self.selection.clear()
+    def _on_pop_out(self) -> None:
+        if self.popped_out:
+            self.bring_back()
+        else:
+            self.pop_out()
 
-    def _draw_outline(self, outline: np.ndarray) -> None:
-        closed = np.roll(outline, -1, axis=0)
-        self._outline.edge_width = 2 / self._camera()[-1]
-        self._outline.data = np.stack([outline, closed - outline], axis=1)
+    def _leave_place(self) -> None:
+        self.hover.hide()
+        self.tools.cancel()
+        self.canvas.close_viewer()
+        self.panel.hide()
+
+    def _arrange(self) -> None:
+        """Put the legend beside the map where it is wide, and below it otherwise."""
+        wide = self.panel.width() >= WIDE
+        self._sides.setDirection(
+            QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        )
+        most = 16_777_215  # Qt's own
+        height = int(self.panel.height() * LEGEND_SHARE)
+        self.legend.setMaximumSize(LEGEND_WIDTH if wide else most, most if wide else height)
+        self._legend_room.setMinimumHeight(0)
+        self._keep_room()
+
+    def _keep_room(self) -> None:
+        """Let the room of the legend grow but not shrink: the map would jump at every change."""
+        needed = min(self.legend.sizeHint().height(), self.legend.maximumHeight())
+        if self._sides.direction() == QBoxLayout.Direction.TopToBottom:
+            self._legend_room.setMinimumHeight(max(needed, self._legend_room.minimumHeight()))
+
+    # --- keys ---------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Arrange the panel by its size, and take the keys that nothing in it has used."""
+        if event.type() == QEvent.Type.Resize:
+            self._arrange()
+        elif event.type() == QEvent.Type.KeyPress:
+            typing = isinstance(self.panel.window().focusWidget(), QLineEdit)
+            if typing and event.key() == Qt.Key.Key_Escape:
+                self.canvas.take_keyboard()
+                return True
+            return not typing and self._on_key(event)
+        return super().eventFilter(watched, event)
+
+    def _on_key(self, event: QKeyEvent) -> bool:
+        key, control = event.key(), Qt.KeyboardModifier.ControlModifier
+        shift = Qt.KeyboardModifier.ShiftModifier
+        if key == Qt.Key.Key_Z and event.modifiers() & control:
+            history = self.exploration.history
+            (history.redo if event.modifiers() & shift else history.undo)()
+        elif event.modifiers() & (control | Qt.KeyboardModifier.AltModifier):
+            return False
+        elif key in TOOL_KEYS:
+            self.tools.choose(TOOL_KEYS[key])
+        elif key == Qt.Key.Key_F:
+            self.canvas.fit()
+        elif key == Qt.Key.Key_Escape:
+            self._on_escape()
+        else:
+            return False
+        return True
+
+    def _on_escape(self) -> None:
+        if not self.tools.cancel():
+            self._looked_at = None
+            self._show_marks()
+            self.exploration.selection.clear()
+
+    # --- points -------------------------------------------------------------------------------
+
+    def patch_at(self, position: np.ndarray) -> int | None:
+        """Return the patch whose picture or point is at a position (y, x), or None."""
+        patch = self.pictures.patch_at(position)
+        if patch is None:
+            reach = max(CLICK_PIXELS / self.canvas.zoom, self.map_points.diameter / 2)
+            patch = self._nearest.within(position, reach, self.map_points.shown)
+        return patch
+
+    def look_at(self, patch: int) -> None:
+        """Move the camera to a patch, unless it is well in view, and mark its point."""
+        self.canvas.center_on(self.points[patch])
+        self._looked_at = patch
+        self._show_marks()
+
+    def _on_pointed(self, patch: int | None) -> None:
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        marked = (self._looked_at, self.hover.patch)
+        rows = [patch for patch in marked if patch is not None]
+        self.canvas.overlay.draw_marks(self.points[rows])
+
+    def _on_selection(self) -> None:
+        selection = self.exploration.selection
+        self._count.setText(f"{len(selection):,} of {len(self.exploration):,} selected")
 
 
 def dock_of(widget: QWidget) -> QDockWidget | None:
@@ -225,25 +383,3 @@ def dock_of(widget: QWidget) -> QDockWidget | None:
     while parent is not None and not isinstance(parent, QDockWidget):
         parent = parent.parent()
     return parent
-
-
-def selection_mode(modifiers: Any) -> Mode:
-    """Shift adds, Alt subtracts, anything else replaces."""
-    names = {getattr(modifier, "name", modifier) for modifier in modifiers}
-    if "Shift" in names:
-        return "add"
-    return "subtract" if "Alt" in names else "replace"
-
-
-def _point_size(points: np.ndarray) -> float:
-    """Diameter that leaves room between points, in units of the map."""
-    extent = float(np.ptp(points, axis=0).max()) or 1.0
-    return extent * float(np.clip(0.8 / np.sqrt(len(points)), 1 / 400, 1 / 40))
-
-
-def _tool(text: str, tip: str, checkable: bool = True) -> QPushButton:
-    button = QPushButton(text)
-    button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-    button.setToolTip(tip)
-    button.setCheckable(checkable)
-    return button

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari.layers import Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
@@ -43,6 +43,10 @@ class MetadataForm(QWidget):
             ("Table", with_button(self.table, "Choose the CSV file.", self._browse)),
             ("Path pattern", self.pattern),
         ])  # fmt: skip
+        self.without_row = QLabel()
+        self.without_row.setWordWrap(True)
+        self.without_row.setVisible(False)
+        form.addRow(self.without_row)
         content.setLayout(form)
         self.details = QCollapsible("Metadata")
         self.details.setDuration(0)
@@ -68,13 +72,20 @@ class MetadataForm(QWidget):
         """
         table, pattern = self.table.text().strip(), self.pattern.text().strip()
         names = [image.name for image in inputs.images]
-        return measurement(
+        self._tell_without_row("")
+        found = measurement(
             names,
             [_file_of(inputs.layers[name].layer) for name in names],
             pattern=pattern or None,
             metadata=Path(table).expanduser() if table else None,
             further=[] if inputs.points is None else list(inputs.points),
         )
+        self._tell_without_row(found.without_row if found is not None else "")
+        return found
+
+    def _tell_without_row(self, text: str) -> None:
+        self.without_row.setText(text)
+        self.without_row.setVisible(bool(text))
 
 
 def _file_of(layer: Layer) -> Path | None:

@@ -45,10 +45,17 @@ def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     return linked | add_images(viewer, run, missing)
 
 
+def layers_of(viewer: Any, run: Run, name: str) -> dict[str, LinkedLayer]:
+    """Return layers that show one image of a run, by its name, as `link_images` does for all."""
+    record = run.image(name)
+    there = _layer_of(viewer, record, run)
+    return add_images(viewer, run, [record]) if there is None else {name: there}
+
+
 def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[str, LinkedLayer]:
     """Add images of a run as layers, with the label images that objects are of.
 
-    Several images come side by side; those not found are warned of.
+    Each has a place of its own beside the others; those not found are warned of.
     """
     images, labels, lost = [], {}, []
     for record in records[:MOST_IMAGES]:
@@ -63,18 +70,32 @@ def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[st
         show_warning(f"Not shown: {lost[0]}{more}. The map works all the same.")
     if len(records) > MOST_IMAGES:
         show_warning(f"The first {MOST_IMAGES} of {len(records)} images are shown.")
-    sizes = [np.multiply(image.height_width, image.pixel_size) for image in images]
-    step = np.max(sizes, axis=0) * GAP if images else np.ones(2)
-    columns = max(1, round(np.sqrt(len(images) * step[0] / step[1])))
+    places = _places(run)
     linked = {}
-    for number, image in enumerate(images):
-        offset = step * np.array(divmod(number, columns))
-        shown = _add_image(viewer, image, offset)
+    for image in images:
+        shown = _add_image(viewer, image, places[image.name])
         if image.name in labels:
-            layer = _add_labels(viewer, labels[image.name], image, offset)
+            layer = _add_labels(viewer, labels[image.name], image, places[image.name])
             shown = shown._replace(labels=layer)
         linked[image.name] = shown
     return linked
+
+
+def _places(run: Run) -> dict[str, np.ndarray]:
+    """Where the corner (y, x) of each image that came from a file lies, side by side.
+
+    They do not depend on which of them are shown: an image that is added later finds its place
+    empty.
+    """
+    records = [record for record in run.info.images if record.path is not None]
+    if not records:
+        return {}
+    lengths = [[r.shape[r.axes.index(axis)] for axis in "YX"] for r in records]
+    step = np.max(np.multiply(lengths, [r.pixel_size for r in records]), axis=0) * GAP
+    # By whole pixels, so that one picture fits over all of them.
+    step = np.ceil(step / records[0].pixel_size) * records[0].pixel_size
+    columns = max(1, round(np.sqrt(min(len(records), MOST_IMAGES) * step[0] / step[1])))
+    return {r.name: step * np.array(divmod(i, columns)) for i, r in enumerate(records)}
 
 
 # --- layers that are there ------------------------------------------------------------------------

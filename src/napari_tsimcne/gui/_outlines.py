@@ -11,6 +11,14 @@ from napari.layers import Layer, Vectors
 
 from napari_tsimcne.patches import patch_corners
 
+VIEW = {"napari-tsimcne": "view"}
+"""Metadata of layers that only show what is explored."""
+
+
+def is_view(layer: Layer) -> bool:
+    """Whether a layer only shows what is explored: it holds nothing that patches are cut from."""
+    return VIEW.items() <= layer.metadata.items()
+
 
 class LinkedLayer(NamedTuple):
     """A layer that shows an image, and the letters of its axes (without RGB samples).
@@ -25,10 +33,14 @@ class LinkedLayer(NamedTuple):
     labels: Layer | None = None
 
     @property
+    def all(self) -> tuple[Layer, ...]:
+        """The layers of the image and of its objects."""
+        return (self.layer, *self.channels, *(() if self.labels is None else (self.labels,)))
+
+    @property
     def visible(self) -> bool:
         """Whether the image or its objects can be seen."""
-        labels = () if self.labels is None else (self.labels,)
-        return any(layer.visible for layer in (self.layer, *self.channels, *labels))
+        return any(layer.visible for layer in self.all)
 
     def among(self, layers: Container[Layer]) -> LinkedLayer | None:
         """Return what is left with only these layers; None where none of them shows the image."""
@@ -99,6 +111,11 @@ class OutlineLayer:
         # The user's layer stays the one that is worked on.
         self._viewer.layers.selection.active = active
 
+    def clear(self) -> None:
+        """Draw nothing; the layer stays, as it takes long to add and to remove one."""
+        if self.layer is not None and len(self.layer.data):
+            self.layer.data = np.zeros((0, 2, self.layer.ndim))
+
     def remove(self) -> None:
         """Take the layer away."""
         if self.layer is not None:
@@ -120,7 +137,7 @@ def outlines(
     """Edges of patches as vectors (n, 2, D), in pixels of the layer with most axes."""
     frame = _frame(layers)
     to_frame = np.linalg.inv(matrix(frame))
-    names = table["image"].to_numpy()[rows]
+    names = table["image"].iloc[rows].to_numpy()
     parts = [np.zeros((0, 2, frame.ndim))]
     for name, linked in layers.items():
         chosen = rows[names == name]

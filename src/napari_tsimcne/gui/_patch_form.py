@@ -183,6 +183,8 @@ class PatchForm(QWidget):
         self.unit.allow("µm", not why_not, why_not)
         colours = all(image.rgb for image in images)
         self.background_method.allow("tissue", colours, "Tissue is told by its stain: RGB only.")
+        if len(images) > 1:
+            self.labels.suggest_over_each()
         depths = [image.length("Z") for image in images]
         self._has_z = not depths or max(depths) > 1
         self.plane.setMaximum(max(min(depths) - 1, 0) if depths else 9999)

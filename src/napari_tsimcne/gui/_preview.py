@@ -26,24 +26,40 @@ class PatchPreview:
         self._outlines = OutlineLayer(viewer, PREVIEW_NAME, PREVIEW_COLOR, EDGE)
 
     def show(self, placed: Placed, layers: Mapping[str, LinkedLayer], seed: int) -> str:
-        """Draw the windows that are kept, and return a line that counts them."""
+        """Draw the windows that are kept, and return a line that counts them.
+
+        Of images that lie over each other only those that are seen are drawn.
+        """
         count = len(placed.table)
         projected = placed.recipe.depth.method in ("max", "mean")
-        most = max(1, MOST_OUTLINES // copies(layers, projected))
-        rows = np.arange(count)
-        if count > most:
-            rows = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+        seen = {name: linked for name, linked in layers.items() if _is_seen(linked)} or layers
+        rows = np.flatnonzero(placed.table["image"].isin(list(seen)))
+        most = max(1, MOST_OUTLINES // copies(seen, projected))
+        drawn = ""
+        if len(rows) > most:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+            drawn = f"; a sample of {most:,} is drawn"
+        elif len(rows) < count:
+            drawn = f"; those of {len(seen):,} visible of {len(layers):,} images are drawn"
         self._outlines.show(placed.table, rows, layers, projected)
         parts = [f"{count:,} patch" + ("es" if count != 1 else "")]
         if placed.left_out:
             parts.append(f"{placed.left_out:,} without content skipped")
+        at_border, small = placed.objects_left_out
+        if at_border:
+            parts.append(f"{at_border:,} at the border left out")
+        if small:
+            parts.append(f"{small:,} too small")
         parts.append(_size(placed))
-        drawn = f"; a sample of {most:,} is drawn" if count > most else ""
         return ", ".join(parts) + drawn
 
     def remove(self) -> None:
         """Take the layer away."""
         self._outlines.remove()
+
+
+def _is_seen(linked: LinkedLayer) -> bool:
+    return any(layer.visible for layer in (linked.layer, *linked.channels))
 
 
 def _size(placed: Placed) -> str:

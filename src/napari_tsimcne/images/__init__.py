@@ -2,7 +2,7 @@
 
 from napari_tsimcne.images._files import Opened, Skipped, find_files, open_file, open_images
 from napari_tsimcne.images._join import check_alike, join_channels
-from napari_tsimcne.images._labels import check_labels, pair_labels
+from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
 from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
 from napari_tsimcne.images._source import ImageSource, Level
 
@@ -18,6 +18,7 @@ __all__ = [
     "guess_axes",
     "join_channels",
     "labels_from_layer",
+    "named_alike",
     "open_file",
     "open_images",
     "pair_labels",

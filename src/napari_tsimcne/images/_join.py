@@ -24,9 +24,9 @@ def join_channels(images: Sequence[ImageSource], name: str) -> ImageSource:
     first = images[0]
     for image in images:
         if image.rgb:
-            raise InputError(f"'{image.name}' is RGB and cannot be a channel of another image")
+            raise InputError(f"'{image.name}' is RGB, no channel: take it as a separate image")
         if "C" in image.axes:
-            raise InputError(f"'{image.name}' has channels of its own: use it as an image")
+            raise InputError(f"'{image.name}' has channels of its own: take it as a separate image")
         if (image.axes, image.shape) != (first.axes, first.shape):
             raise InputError(
                 f"'{first.name}' {first.shape} and '{image.name}' {image.shape} differ in shape: "

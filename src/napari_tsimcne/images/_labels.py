@@ -60,6 +60,11 @@ def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) ->
     return pairs
 
 
+def named_alike(image: str, label: str) -> bool:
+    """Whether a label image of one name belongs to an image of another, by the rules of names."""
+    return _stem(image) in {_stem(label), _without_ending(_stem(label))}
+
+
 def check_labels(image: ImageSource, labels: ImageSource) -> None:
     """Check that a label image fits an image: rows and columns, time and depth; one channel.
 

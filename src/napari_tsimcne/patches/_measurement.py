@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +11,10 @@ import pandas as pd
 from napari_tsimcne.patches._metadata import (
     image_column,
     join_metadata,
+    match_rows,
     path_columns,
     read_metadata,
+    some,
 )
 from napari_tsimcne.patches._table import COLUMNS
 
@@ -23,12 +25,14 @@ class Measurement:
 
     ``of_paths`` and ``of_file`` are what `path_columns` and `read_metadata` have read, None
     where there is none; ``source`` names the file, ``files`` the paths of images by their names.
+    ``without_row`` says which images the file has no row for, as far as images alone tell.
     """
 
     of_paths: pd.DataFrame | None
     of_file: pd.DataFrame | None
     source: str
     files: Mapping[str, str]
+    without_row: str = ""
 
     def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with further columns.
@@ -52,12 +56,12 @@ class Measurement:
             names += [name for name in self.of_file if name != image_column(self.of_file)]
         return tuple(dict.fromkeys(name for name in names if name not in COLUMNS))
 
-    def check(self, images: Sequence[str], further: Collection[str] | None) -> None:
-        """Join a table of the images alone, as far as this can tell what is wrong."""
+    def checked(self, images: Sequence[str], further: Collection[str] | None) -> Measurement:
+        """Join a table of the images alone, as far as this can tell what is wrong or missing."""
         table = pd.DataFrame({"image": list(images)})
         table = Measurement(self.of_paths, None, "", {})(table)
         if self.of_file is None:
-            return
+            return self
         # Columns that only patches have: what they say cannot be compared yet.
         later = [
             name
@@ -66,8 +70,16 @@ class Measurement:
         ]
         by_image = image_column(self.of_file) is not None
         shared = bool(set(self.of_file) & set(table))
-        if by_image or (not later and (shared or further is not None)):
-            join_metadata(table, self.of_file.drop(columns=later), self.source, self.files)
+        if not by_image and (later or not (shared or further is not None)):
+            return self
+        metadata = self.of_file.drop(columns=later)
+        join_metadata(table, metadata, self.source, self.files)
+        _, rows = match_rows(table, metadata, self.source, self.files)
+        missing = table["image"][rows < 0]
+        if missing.empty:
+            return self
+        text = f"{self.source} has no row for {len(missing)} of {len(table)} images: "
+        return replace(self, without_row=text + some(missing))
 
 
 def measurement(
@@ -111,5 +123,4 @@ def measurement(
             if path is not None
         },
     )
-    found.check(images, further)
-    return found
+    return found.checked(images, further)

@@ -132,7 +132,7 @@ def read_metadata(path: Path) -> pd.DataFrame:
             )
     except (OSError, UnicodeDecodeError, csv.Error, pd.errors.ParserError,
             pd.errors.EmptyDataError) as error:  # fmt: skip
-        reason = str(error).strip().split("\n")[0]
+        reason = str(getattr(error, "strerror", None) or error).strip().split("\n")[0]
         raise InputError(
             f"the file {path} cannot be read ({reason}): it must be a CSV file in UTF-8"
         ) from error
@@ -205,6 +205,24 @@ def join_metadata(
         Where there is no key, a key is repeated, nothing matches, or both have a column of the
         same name with different values.
     """
+    return _add_columns(table, *match_rows(table, metadata, source, files), source)
+
+
+def match_rows(
+    table: pd.DataFrame,
+    metadata: pd.DataFrame,
+    source: str,
+    files: Mapping[str, str] | None = None,
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Find the row of the metadata that each row of a table has, see `join_metadata`.
+
+    Returns
+    -------
+    metadata : pandas.DataFrame
+        Rows with a key, without the columns they are matched by.
+    rows : numpy.ndarray
+        (N,) int64, -1 where there is none.
+    """
     named = image_column(metadata)
     keys = [named] if named is not None else [name for name in metadata if name in table]
     if not keys:
@@ -235,7 +253,7 @@ def join_metadata(
             f"{some(_shown(key) for key in given)}, the patches' "
             f"{some(_shown(key) for key in sought.dropna().unique())}"
         )
-    return _add_columns(table, metadata.drop(columns=keys), rows, source)
+    return metadata.drop(columns=keys), rows
 
 
 def _joined_text(keys: pd.DataFrame) -> pd.Series:

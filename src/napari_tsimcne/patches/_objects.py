@@ -51,6 +51,7 @@ def place_objects(
     objects: Objects,
     progress: Callable[[int, int], None] | None = None,
     block_side: int = BLOCK_SIDE,
+    on_left_out: Callable[[int, int], None] = lambda at_border, small: None,
 ) -> tuple[pd.DataFrame, Objects]:
     """Place a patch on every object (label above 0) of every plane of every image.
 
@@ -71,6 +72,9 @@ def place_objects(
         Called with blocks done and blocks in all; may raise to cancel.
     block_side
         Side of what is worked on at once, in pixels. The result does not depend on it.
+    on_left_out
+        Called with how many objects are left out because they touch the border, and how many
+        because of their area.
 
     Returns
     -------
@@ -98,7 +102,7 @@ def place_objects(
         if progress is not None:
             progress(done, total)
 
-    kept = _keep(images, [_find_objects(pair, step) for pair in pairs], objects)
+    kept = _keep(images, [_find_objects(pair, step) for pair in pairs], objects, on_left_out)
     sizes, objects = _window_sizes(images, kept, objects)
     names = _distinct(images[0].channel_names)
     parts = []
@@ -182,7 +186,10 @@ def _find_runs(labels: np.ndarray, top: int, left: int) -> pd.DataFrame:
 
 
 def _keep(
-    images: Sequence[ImageSource], found: Sequence[pd.DataFrame], objects: Objects
+    images: Sequence[ImageSource],
+    found: Sequence[pd.DataFrame],
+    objects: Objects,
+    on_left_out: Callable[[int, int], None],
 ) -> list[pd.DataFrame]:
     kept, cut, small = [], 0, 0
     for image, rows in zip(images, found, strict=True):
@@ -209,6 +216,7 @@ def _keep(
             f"have fewer than {objects.least_area} pixels; keep objects at the border, or lower "
             "the least area"
         )
+    on_left_out(cut, small)
     return kept
 
 

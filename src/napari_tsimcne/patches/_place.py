@@ -25,13 +25,15 @@ class Placed:
     """The windows of all images.
 
     ``recipe`` with the sizes that were found; ``left_out``: windows without content;
-    ``thresholds`` that told content from background, by channel.
+    ``thresholds`` that told content from background, by channel. ``objects_left_out``: how many
+    because they touch the border, and how many because of their area.
     """
 
     table: pd.DataFrame
     recipe: Recipe
     left_out: int = 0
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    objects_left_out: tuple[int, int] = (0, 0)
 
 
 def place_patches(
@@ -66,6 +68,7 @@ def place_patches(
         Where labels or points are missing or do not fit, or no window is left.
     """
     settings = recipe.patches
+    left_out: list[tuple[int, int]] = []
     if isinstance(settings, Objects):
         if labels is None:
             raise InputError("patches of objects need label images: give them with the images")
@@ -74,8 +77,9 @@ def place_patches(
                 raise InputError(f"there is no label image for '{image.name}'")
             check_labels(image, labels[image.name])
         table, settings = place_objects(
-            images, labels, settings, lambda done, total: told("Finding objects", done, total)
-        )
+            images, labels, settings, lambda done, total: told("Finding objects", done, total),
+            on_left_out=lambda at_border, small: left_out.append((at_border, small)),
+        )  # fmt: skip
     elif isinstance(settings, Grid):
         table = place_grid(images, settings)
     elif points is None:
@@ -83,7 +87,9 @@ def place_patches(
     else:
         table = place_points(images, points, settings)
     recipe = recipe.cut_at(stored_pixels(images, settings), settings.size)
-    placed = Placed(snapped(table, recipe.patches.pixels), recipe)
+    placed = Placed(
+        snapped(table, recipe.patches.pixels), recipe, objects_left_out=(left_out or [(0, 0)])[0]
+    )
     if not isinstance(settings, Grid):
         return placed
     return _without_background(images, placed, thresholds, told)

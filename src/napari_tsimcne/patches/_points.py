@@ -157,7 +157,8 @@ def _images_of(images: Sequence[ImageSource], points: pd.DataFrame) -> np.ndarra
     if unknown:
         raise InputError(
             f"{len(unknown)} images of the points are not among the images: {some(unknown)}; the "
-            f"images are {some(image.name for image in images)}"
+            f"images are {some(image.name for image in images)}: add the images, or leave their "
+            "points out"
         )
     for name, where in found.items():
         if len(where) > 1:

@@ -26,7 +26,7 @@ from napari_tsimcne.patches import (
     place_patches,
     validate_table,
 )
-from napari_tsimcne.recipe import Recipe
+from napari_tsimcne.recipe import Grid, Objects, Recipe
 from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 
@@ -39,6 +39,7 @@ class RunInfo(BaseModel):
     """What ``run.json`` holds. Written last: a folder without it is no run.
 
     ``labels``: label images by the name of their image, where patches are of objects.
+    ``objects_left_out``: how many for lying at the border, and how many for being small.
     ``background_windows``: how many windows had no content and were left out, by
     ``background_thresholds``.
     """
@@ -55,6 +56,7 @@ class RunInfo(BaseModel):
     images: tuple[ImageRecord, ...]
     labels: dict[str, ImageRecord] = {}
     skipped: tuple[Skipped, ...] = ()
+    objects_left_out: tuple[int, int] = (0, 0)
     background_windows: int = 0
     background_thresholds: dict[str, float] = {}
 
@@ -137,7 +139,7 @@ class Run:
         if len(table) < recipe.batch_size:
             raise InputError(
                 f"{len(table)} patches are fewer than one batch of {recipe.batch_size}: lower the "
-                f"batch size to {max(2, len(table))} or less, use a smaller stride, or add images"
+                f"batch size to {max(2, len(table))} or less, {_more_patches(recipe, len(images))}"
             )
         existed = folder.exists()
         try:
@@ -166,6 +168,7 @@ class Run:
                     if labels is not None and image.name in labels
                 },
                 skipped=(*skipped, *unreadable),
+                objects_left_out=placed.objects_left_out,
                 background_windows=placed.left_out,
                 background_thresholds=dict(placed.thresholds),
             )
@@ -345,6 +348,14 @@ def _ranges_by_image(
         )
         for image, rows in table.groupby("image", sort=False).groups.items()
     }
+
+
+def _more_patches(recipe: Recipe, images: int) -> str:
+    if isinstance(recipe.patches, Grid):
+        return "use a smaller stride, or add images"
+    if isinstance(recipe.patches, Objects):
+        return "add images, or check that each object has a number of its own"
+    return "or add points"
 
 
 def _refuse_used(folder: Path) -> None:

@@ -1,0 +1,233 @@
+"""What the points of a map are coloured by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from matplotlib import colormaps
+from psygnal import Signal
+
+from napari_tsimcne.explore._classes import (
+    LEVELS,
+    MISSING_COLOR,
+    Classes,
+    Scale,
+    classes_of_clusters,
+    is_constant,
+    names_each,
+    read_column,
+    scale_of,
+)
+from napari_tsimcne.explore._colors import CONTINUOUS, rgba
+from napari_tsimcne.explore._density import density
+from napari_tsimcne.explore._exploration import Exploration
+
+DARKEST = 0.2
+"""Of the colormap: what is darker cannot be seen on a black ground."""
+
+CLUSTER = "cluster"
+DENSITY = "density"
+DENSITY_OF_MAP = "density of the map"
+"""Where the table has a column of density of its own."""
+
+FIRST_COLUMN = "image"
+MEANINGLESS = ("patch", "label", "map_x", "map_y", CLUSTER)
+"""Columns that no colour is given by: numbers of things, and what the map shows already."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A class that points are coloured by.
+
+    ``name`` differs from all others, ``color`` is ``#rrggbb``, ``count`` in patches; ``shown``
+    where it is not hidden by the isolation of others.
+    """
+
+    name: str
+    color: str
+    count: int
+    shown: bool
+
+
+class Coloring:
+    """Colours the patches of an exploration by one of its columns, at first by cluster.
+
+    Text, yes and no, and at most 12 different whole numbers are classes (`categories`), other
+    numbers a scale (`limits`, `colormap`). ``changed`` is emitted after every change of colours,
+    of classes, or of what is shown.
+
+    Parameters
+    ----------
+    exploration
+        Its clusters are followed while they give the colour.
+    """
+
+    changed = Signal()
+
+    def __init__(self, exploration: Exploration) -> None:
+        self._exploration = exploration
+        self._column = CLUSTER
+        self._hidden: set[object] = set()
+        # The table does not change: what was read of it once is kept.
+        self._read: dict[str, Classes | Scale] = {}
+        self._source: Classes | Scale = classes_of_clusters(exploration.clusters)
+        self._colors: np.ndarray | None = None
+        exploration.clusters.changed.connect(self._on_clusters)
+
+    # --- columns ------------------------------------------------------------------------------
+
+    @cached_property
+    def choices(self) -> list[str]:
+        """What can be coloured by: clusters, density on the map, and columns that tell apart."""
+        table = self._exploration.table
+        found = [
+            str(name)
+            for name in table.columns
+            if name not in MEANINGLESS and not is_constant(table[name])
+            and not names_each(table[name])
+        ]  # fmt: skip
+        # `sorted` keeps the order of all others.
+        found = sorted(found, key=lambda name: name != FIRST_COLUMN)
+        return [CLUSTER, self._density_name, *found]
+
+    @property
+    def column(self) -> str:
+        """What is coloured by."""
+        return self._column
+
+    def choose(self, column: str) -> None:
+        """Colour by one of the `choices`; all its classes are shown.
+
+        Raises
+        ------
+        ValueError
+            Where it is none of them.
+        """
+        if column not in self.choices:
+            raise ValueError(f"'{column}' is nothing that points can be coloured by")
+        if column == self._column:
+            return
+        self._column, self._hidden = column, set()
+        self._source = self._look_up(column)
+        self._tell()
+
+    # --- colours ------------------------------------------------------------------------------
+
+    @property
+    def colors(self) -> np.ndarray:
+        """Colour of each patch, RGBA in 0..1, (N, 4) float32, read-only."""
+        if self._colors is None:
+            self._colors = self._compute_colors()
+            self._colors.flags.writeable = False
+        return self._colors
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Whether each patch is shown, (N,) booleans: not where its class is hidden."""
+        if isinstance(self._source, Scale) or not self._hidden:
+            return np.ones(len(self._exploration), bool)
+        shown = np.array([key not in self._hidden for key in self._source.keys])
+        return shown[self._source.codes]
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The classes, in their order: other values, then missing ones last; none of numbers."""
+        source = self._source
+        if isinstance(source, Scale):
+            return ()
+        counts = np.bincount(source.codes, minlength=len(source.names))
+        return tuple(
+            Category(name, color, int(count), key not in self._hidden)
+            for name, color, key, count in zip(
+                source.names, source.colors, source.keys, counts, strict=True
+            )
+        )
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The numbers at the ends of the colormap: 1st and 99th percentile; None of classes."""
+        return self._source.limits if isinstance(self._source, Scale) else None
+
+    @property
+    def missing(self) -> int:
+        """Of numbers, how many are missing, and grey."""
+        return self._source.missing if isinstance(self._source, Scale) else 0
+
+    @property
+    def colormap(self) -> str:
+        """Matplotlib's name of the colormap of numbers, of which the upper four fifths are used."""
+        return CONTINUOUS
+
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """Colours of a scale, from its lower to its upper limit, RGBA in 0..1, (256, 4) float32."""
+        return colormaps[self.colormap](np.linspace(DARKEST, 1, LEVELS)).astype(np.float32)
+
+    # --- which classes are shown --------------------------------------------------------------
+
+    def isolate(self, names: Collection[str] | None) -> None:
+        """Show the classes of some names only, or all of them for None.
+
+        Where no class has one of the names, all are shown.
+        """
+        if isinstance(self._source, Classes):
+            pairs = zip(self._source.names, self._source.keys, strict=True)
+            hidden = set() if names is None else {key for name, key in pairs if name not in names}
+            self._hide(hidden)
+
+    def toggle(self, name: str) -> None:
+        """Show a class or hide it; all are shown again where it was the only one left."""
+        if isinstance(self._source, Classes) and name in self._source.names:
+            self._hide(self._hidden ^ {self._source.keys[self._source.names.index(name)]})
+
+    # --- inside -------------------------------------------------------------------------------
+
+    @cached_property
+    def _density_name(self) -> str:
+        return DENSITY_OF_MAP if DENSITY in self._exploration.table else DENSITY
+
+    def _look_up(self, column: str) -> Classes | Scale:
+        if column == CLUSTER:
+            return classes_of_clusters(self._exploration.clusters)
+        if column not in self._read:
+            if column == self._density_name:
+                crowded = density(self._exploration.coordinates)
+                self._read[column] = scale_of(crowded.astype(np.float64))
+            else:
+                self._read[column] = read_column(self._exploration.table[column])
+        return self._read[column]
+
+    def _compute_colors(self) -> np.ndarray:
+        source = self._source
+        if isinstance(source, Classes):
+            return rgba(source.colors)[source.codes]
+        return np.concatenate([self.steps, rgba([MISSING_COLOR])])[source.levels]
+
+    def _hide(self, hidden: set[object]) -> None:
+        assert isinstance(self._source, Classes)
+        if hidden.issuperset(self._source.keys):
+            hidden = set()
+        if hidden != self._hidden:
+            self._hidden = hidden
+            # Colours stay.
+            self.changed.emit()
+
+    def _on_clusters(self) -> None:
+        if self._column != CLUSTER:
+            return
+        before, now = self._source, classes_of_clusters(self._exploration.clusters)
+        assert isinstance(before, Classes)
+        if before[1:] == now[1:] and np.array_equal(before.codes, now.codes):
+            return
+        self._source = now
+        self._hidden &= set(now.keys)
+        if self._hidden.issuperset(now.keys):
+            self._hidden = set()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._colors = None
+        self.changed.emit()

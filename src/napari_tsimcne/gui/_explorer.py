@@ -1,0 +1,234 @@
+"""An open run in the window: map, gallery and clusters in docks, linked to its images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from napari_tsimcne.explore import Coloring
+from napari_tsimcne.gui._clusters_view import ClustersView
+from napari_tsimcne.gui._crops import Crops
+from napari_tsimcne.gui._gallery import Gallery
+from napari_tsimcne.gui._link import ImageLink
+from napari_tsimcne.gui._map_copy import MapCopy
+from napari_tsimcne.gui._map_view import MapView, dock_of
+from napari_tsimcne.gui._outlines import LinkedLayer
+from napari_tsimcne.runs import Autosave, Run, open_exploration
+
+MAP_NAME = "t-SimCNE map"
+GALLERY_NAME = "t-SimCNE gallery"
+CLUSTERS_NAME = "t-SimCNE clusters"
+LAYER_LIST_WIDTH = 320
+GALLERY_SHARE = 0.3
+"""Of the height of the column that map and gallery share."""
+
+
+class Explorer(QObject):
+    """Shows one run, and keeps what is done with it in its folder.
+
+    ``changed`` is emitted when the selection has changed, or a dock was opened or closed;
+    ``arranged`` when the docks have found their room.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    run
+        With a map.
+    layers
+        That show the run's images, by image name.
+    beside
+        The widget in whose dock's place the clusters become a tab, and beside which the map stands.
+
+    Raises
+    ------
+    InputError
+        Where the map, or what was found on it, is damaged.
+    """
+
+    changed = Signal()
+    arranged = Signal()
+    _failed_to_save = Signal(str)
+
+    def __init__(
+        self, viewer: Any, run: Run, layers: Mapping[str, LinkedLayer], beside: QWidget
+    ) -> None:
+        super().__init__(beside)
+        self.run = run
+        self.exploration = open_exploration(run)
+        self.coloring = Coloring(self.exploration)
+        self.crops = Crops(run, layers)
+        self.link = ImageLink(viewer, run, self.exploration, layers)
+        self.map_view: MapView | None = None
+        self.gallery: Gallery | None = None
+        self.clusters_view: ClustersView | None = None
+        self._map_copy: MapCopy | None = None
+        self._viewer, self._beside = viewer, beside
+        self._failed_to_save.connect(lambda reason: show_error(f"t-SimCNE: {reason}"))
+        self._autosave = Autosave(run, self.exploration, self._failed_to_save.emit)
+        self.exploration.selection.changed.connect(self._on_changed)
+        self.link.layers_changed.connect(self._follow_layers)
+        self.link.let_go.connect(show_warning)
+        if run.recipe.map_dimensions == 3:
+            show_info("This map has three dimensions: the first two are shown.")
+        self.show()
+
+    def close(self) -> None:
+        """Write what is not yet written, and take everything away."""
+        self.exploration.selection.changed.disconnect(self._on_changed)
+        views = [self.map_view, self.gallery, self.clusters_view]
+        self.release()
+        for view in views:
+            if view is not None:
+                self._viewer.window.remove_dock_widget(view)
+
+    def release(self) -> None:
+        """Write what is not yet written, and let go of the viewer and its layers."""
+        self._autosave.close()
+        if self.clusters_view is not None:
+            self.clusters_view.release()
+        if self.gallery is not None:
+            self.gallery.release()
+        if self.map_view is not None:
+            self.map_view.close_canvas()
+        if self._map_copy is not None:
+            self._map_copy.close()
+            self._map_copy = None
+        self.link.close()
+        self.crops.close()
+
+    # --- docks --------------------------------------------------------------------------------
+
+    @property
+    def complete(self) -> bool:
+        """Whether map, gallery and clusters are all shown."""
+        return None not in (self.map_view, self.gallery, self.clusters_view)
+
+    def show(self) -> None:
+        """Show those of map, gallery and clusters that are not shown."""
+        if self.map_view is None:
+            self._show_map()
+        if self.gallery is None:
+            self._show_gallery()
+        if self.clusters_view is None:
+            self._show_clusters()
+        self._install_keys()
+        self.changed.emit()
+
+    def _show_map(self) -> None:
+        view = MapView(self.exploration, self.coloring, self.crops, self._viewer.theme)
+        self.map_view = view
+        view.built.connect(self._share_room)
+        view.closed.connect(self._on_map_closed)
+        view.activated.connect(self.link.bring_into_view)
+        view.image_lasso_wanted.connect(self.link.set_image_lasso)
+        view.copy_wanted.connect(self._copy_map)
+        own, dock, window = dock_of(self._beside), self._add(view, MAP_NAME), self._window()
+        if own is None or window is None:
+            return
+        # Beside the form, so that images, map and form stand next to each other; what is beside a
+        # tab would become one.
+        clusters = dock_of(self.clusters_view) if self.clusters_view else None
+        if clusters is not None:
+            window.removeDockWidget(clusters)
+        window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
+        window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
+        if clusters is not None:
+            window.tabifyDockWidget(own, clusters)
+            clusters.show()
+        below = dock_of(self.gallery) if self.gallery else None
+        if below is not None:
+            window.splitDockWidget(dock, below, Qt.Orientation.Vertical)
+
+    def _show_gallery(self) -> None:
+        self.gallery = gallery = Gallery(self.exploration, self.crops)
+        gallery.activated.connect(self._go_to)
+        gallery.similar_wanted.connect(
+            lambda: gallery.show_similar(self.exploration.selection.rows)
+        )
+        dock, window = self._add(gallery, GALLERY_NAME), self._window()
+        above = dock_of(self.map_view) if self.map_view else None
+        if above is not None and window is not None:
+            window.splitDockWidget(above, dock, Qt.Orientation.Vertical)
+        dock.destroyed.connect(self._on_gallery_closed)
+
+    def _show_clusters(self) -> None:
+        self.clusters_view = view = ClustersView(self.exploration, self.crops)
+        view.painting_wanted.connect(self.link.paint_clusters)
+        own, dock, window = dock_of(self._beside), self._add(view, CLUSTERS_NAME), self._window()
+        if own is not None and window is not None:
+            window.tabifyDockWidget(own, dock)
+            # A tab can come to the front once the window has laid itself out.
+            QTimer.singleShot(0, dock.raise_)
+        dock.destroyed.connect(self._on_clusters_closed)
+
+    def _add(self, view: QWidget, name: str) -> QDockWidget:
+        self._viewer.window.add_dock_widget(
+            view, name=name, area="right", add_vertical_stretch=False
+        )
+        dock = dock_of(view)
+        assert dock is not None
+        return dock
+
+    def _window(self) -> QMainWindow | None:
+        window = self._beside.window()
+        return window if isinstance(window, QMainWindow) else None
+
+    def _share_room(self) -> None:
+        """Give the map half of what is left between the layer list and the form."""
+        window, dock = self._window(), dock_of(self.map_view) if self.map_view else None
+        if dock is None or window is None:
+            return
+        width = (window.width() - self._beside.width() - LAYER_LIST_WIDTH) // 2
+        window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+        below = dock_of(self.gallery) if self.gallery else None
+        if below is not None:
+            height = dock.height() + below.height()
+            heights = [int(height * (1 - GALLERY_SHARE)), int(height * GALLERY_SHARE)]
+            window.resizeDocks([dock, below], heights, Qt.Orientation.Vertical)
+        self.arranged.emit()
+
+    def _install_keys(self) -> None:
+        assert self.clusters_view is not None
+        # The panel of the map may be in a window of its own.
+        for widget in (self.map_view and self.map_view.panel, self.gallery):
+            if widget is not None:
+                self.clusters_view.install_keys(widget)
+
+    def _on_map_closed(self) -> None:
+        self.map_view = None
+        self.link.set_image_lasso(False)
+        self.changed.emit()
+
+    def _on_gallery_closed(self) -> None:
+        self.gallery = None
+        self.changed.emit()
+
+    def _on_clusters_closed(self) -> None:
+        if self.clusters_view is not None:
+            self.clusters_view.release()
+        self.clusters_view = None
+        self.link.paint_clusters(False)
+        self.changed.emit()
+
+    # --- what the views ask of each other -----------------------------------------------------
+
+    def _on_changed(self) -> None:
+        self.changed.emit()
+
+    def _go_to(self, patch: int) -> None:
+        if self.map_view is not None:
+            self.map_view.look_at(patch)
+        self.link.bring_into_view(patch)
+
+    def _follow_layers(self) -> None:
+        self.crops.show_as(self.link.layers)
+
+    def _copy_map(self) -> None:
+        if self._map_copy is not None:
+            self._map_copy.close()
+        self._map_copy = MapCopy(self._viewer, self.exploration, self.coloring)
