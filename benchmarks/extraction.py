@@ -27,7 +27,7 @@ import typer
 import zarr
 from record import machine, write
 
-from napari_tsimcne.images import ImageSource, open_images
+from napari_tsimcne.images import open_images
 from napari_tsimcne.patches import Cut, extract_patches, place_grid
 from napari_tsimcne.recipe import Grid
 
@@ -142,10 +142,7 @@ def _read_all(path: Path, threads: int) -> int:
 
 
 def _cut(path: Path, margin: int) -> int:
-    if path.suffix == ".zarr":
-        images = [ImageSource.from_array(zarr.open_array(path, mode="r"), "CYX")]
-    else:
-        images = open_images(path).images
+    images = open_images(path).images
     table = place_grid(images, Grid(size=PATCH))
     store = path.with_name("patches.npy")
     extract_patches(images, table, Cut(PATCH, margin), store)

@@ -75,7 +75,7 @@ def test_objects_with_treatments(command, wells):
         command, wells, "--objects", wells / "masks", "--surroundings", "mask", "--margin", 0,
         "--pattern", "wells/{well}.ome.tif", "--metadata", wells / "plate.csv",
     )  # fmt: skip
-    assert "50 patches of 2 images" in done.stdout and "--keep-border" in done.stdout
+    assert "50 patches of 2 images, 16 px around each object" in done.stdout
     assert set(run.info.labels) == {"A01.ome.tif", "B02.ome.tif"}
     assert run.table.groupby("image")["drug"].first().to_dict() == {
         "A01.ome.tif": "none", "B02.ome.tif": "Wortmannin"
@@ -121,7 +121,7 @@ def test_a_grid_in_micrometres_without_background(command, wells):
     assert run.recipe.patches == Grid(size=8, unit="µm", pixels=16)
     assert (run.table["size"] == 16).all()
     assert run.info.background_windows > 50
-    told = f"{run.info.background_windows} windows without content were skipped"
+    told = f"{run.info.background_windows} windows without content skipped"
     assert told in done.stdout
     assert len(run.table) + run.info.background_windows == 2 * 10 * 10
     assert (run.table["foreground"] >= 0.2).all()

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run, open_images, train
+from napari_tsimcne import Grid, ImageSource, InputError, Objects, Recipe, Run, open_images, train
+from napari_tsimcne._terminal import cut_text
 from napari_tsimcne.events import Failed, Finished, Prepared, parse_event
 from napari_tsimcne.runs import (
     EventReader,
@@ -141,6 +142,20 @@ def test_images_are_found_again_and_changes_noticed(tmp_path, stripes):
     path.unlink()
     with pytest.raises(InputError, match="no longer at"):
         record.open()
+
+
+def test_what_was_left_out_is_told(tiny_run):
+    assert cut_text(tiny_run) == "81 patches of 1 image"
+    tiny_run.recipe = Recipe.quick(Objects(size=24, unit="µm"))
+    tiny_run.info = tiny_run.info.model_copy(update={
+        "objects_left_out": (3, 1200), "background_windows": 7,
+        "background_thresholds": {"DNA": 41.97},
+    })  # fmt: skip
+    assert cut_text(tiny_run) == (
+        "81 patches of 1 image, 24 µm around each object; 3 objects at the border left out "
+        "(--keep-border keeps them); 1,200 objects smaller than --least-area left out; 7 windows "
+        "without content skipped (content is above DNA 41.97)"
+    )
 
 
 # --- the child process --------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from napari_tsimcne.images._source import ImageSource
 from napari_tsimcne.images._stored import StoredArray
 from napari_tsimcne.images._units import PIXEL, pixel_size
 from napari_tsimcne.images._whole import MOST_BYTES
+from napari_tsimcne.images._zarr_chunks import ZarrChunks, decoders
 
 _OF_ARRAYS = ("zarr.json", ".zarray")
 _METADATA = (*_OF_ARRAYS, ".zgroup", ".zattrs")
@@ -203,4 +204,6 @@ def _array(path: Path, place: str) -> Any:
 # Not every region should parse the metadata again, unless it was written anew.
 @lru_cache(maxsize=256)
 def _opened(folder: Path, modified: int) -> Any:
-    return zarr.open_array(folder, mode="r")
+    array = zarr.open_array(folder, mode="r")
+    known = decoders(array)
+    return array if known is None else ZarrChunks(folder, array, known)

@@ -24,7 +24,7 @@ def compute_in_order(tasks: Iterable[Any], at_once: int) -> Iterator[Any]:
     remaining = iter(tasks)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         while portion := list(islice(remaining, at_once)):
-            yield from dask.compute(*portion, scheduler="threads", pool=pool)
+            yield from dask.compute(*portion, scheduler=pool)
 
 
 def compute(tasks: Iterable[Any], scheduler: str | None = None) -> Generator[Any]:
@@ -79,7 +79,7 @@ def _streamed(portion: list[Any], pool: ThreadPoolExecutor) -> Iterator[Any]:
     def work() -> None:
         try:
             with Hand():
-                dask.compute(*portion, scheduler="threads", pool=pool)
+                dask.compute(*portion, scheduler=pool)
         except BaseException as error:
             results.put(("error", error))
         else:

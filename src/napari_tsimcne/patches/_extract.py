@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ Progress = Callable[[int, int], None]
 
 BLOCK_BYTES = 16 << 20
 """Of one block that is read at once, about: it bounds what each core holds in memory."""
+
+WRITTEN_BYTES = 4 << 20
+"""Of crops that are made before they are written, about: so few that their memory is used again."""
 
 HANDED_OVER = 16
 """Blocks whose crops are held until they are taken."""
@@ -117,12 +120,12 @@ def extract_patches(
     try:
         draft.unlink(missing_ok=True)
         make_store(draft, shape, images[0].dtype)
-        tasks = _tasks(images, table, cut, partial(_write, draft))
+        tasks = _tasks(images, table, cut, partial(_write, draft), WRITTEN_BYTES)
         reasons: dict[str, str] = {}
         done = 0
         # Closed, whatever happens, before the draft is taken away: nobody writes to it then.
         with closing(compute(tasks, scheduler)) as results:
-            for image, count, reason in results:
+            for image, count, reason in chain.from_iterable(results):
                 done += count
                 if reason:
                     reasons.setdefault(image, reason)
@@ -160,7 +163,8 @@ def iterate_patches(
         (n, C, S + 2 margin, S + 2 margin) in the original dtype.
     """
     skipped: set[str] = set()
-    for image, rows, crops in compute_in_order(_tasks(images, table, cut, _hand_over), HANDED_OVER):
+    results = compute_in_order(_tasks(images, table, cut, _hand_over), HANDED_OVER)
+    for image, rows, crops in chain.from_iterable(results):
         if isinstance(crops, str):
             if image not in skipped:
                 on_skipped(Skipped(image, crops))
@@ -195,9 +199,16 @@ def _hand_over(image: str, rows: np.ndarray, crops: np.ndarray | str) -> tuple:
 
 
 def _tasks(
-    images: Sequence[ImageSource], table: pd.DataFrame, cut: Cut, result: Result
+    images: Sequence[ImageSource],
+    table: pd.DataFrame,
+    cut: Cut,
+    result: Result,
+    at_once: int | None = None,
 ) -> Iterator[Any]:
-    """Yield delayed tasks in the order of the table, each of the patches of one block."""
+    """Yield delayed tasks in the order of the table, each of the patches of one block.
+
+    They give lists of results, at least one for every ``at_once`` bytes of crops, if given.
+    """
     by_name = {image.name: image for image in images}
     for name, of_image in table.groupby("image", sort=False):
         image = by_name[str(name)]
@@ -210,10 +221,11 @@ def _tasks(
             try:
                 block = _block(image, windows)
             except InputError as error:
-                yield dask.delayed(partial(result, image.name, rows.index, str(error)))()
+                reason = str(error)
+                yield dask.delayed(partial(_left_out, result, image.name, rows.index, reason))()
                 continue
             plane = _Plane(image.name, int(t), int(z), rows, windows, block)
-            yield from plane.tasks(source, mask, cut, result)
+            yield from plane.tasks(source, mask, cut, result, at_once)
 
 
 @dataclass(frozen=True)
@@ -227,7 +239,9 @@ class _Plane:
     windows: Windows
     block: np.ndarray
 
-    def tasks(self, source: Any, mask: Any, cut: Cut, result: Result) -> Iterator[Any]:
+    def tasks(
+        self, source: Any, mask: Any, cut: Cut, result: Result, at_once: int | None
+    ) -> Iterator[Any]:
         spans = self.windows.spans
         first = spans[..., 0] // self.block
         last = (spans[..., 1] - 1) // self.block
@@ -246,7 +260,7 @@ class _Plane:
             blocks = {at: node for at, node in blocks.items() if at[0] >= top}
             work = partial(
                 _cut_block, self.image, self.windows.some(chosen), self.rows.iloc[chosen],
-                (self.t, self.z), corners, cut.dimming, result,
+                (self.t, self.z), corners, cut.dimming, result, at_once,
             )  # fmt: skip
             yield dask.delayed(work, name="cut", pure=False)(mask, needed)
 
@@ -268,6 +282,10 @@ def _load_block(
         return _Unreadable(str(error))
 
 
+def _left_out(result: Result, image: str, rows: np.ndarray, reason: str) -> list[Any]:
+    return [result(image, rows, reason)]
+
+
 def _cut_block(
     image: str,
     windows: Windows,
@@ -276,67 +294,87 @@ def _cut_block(
     corners: np.ndarray,
     dimming: float,
     result: Result,
+    at_once: int | None,
     labels: ImageSource | None,
     blocks: list[np.ndarray | _Unreadable],
-) -> Any:
+) -> list[Any]:
     """Cut the windows that begin in one block out of it and those to its right and below."""
     numbers = rows.index.to_numpy()
     arrays = []
     for block in blocks:
         if isinstance(block, _Unreadable):
-            return result(image, numbers, block.reason)
+            return _left_out(result, image, numbers, block.reason)
         arrays.append(block)
-    region, corner = _joined(arrays, corners, windows.spans)
-    if region.dtype.kind == "f" and not np.isfinite(region).all():
-        count = int((~np.isfinite(region)).sum())
-        raise InputError(
-            f"'{image}' holds {count} values that are not finite (NaN or infinite) near row "
-            f"{corner[0]}, column {corner[1]}: replace them in the image, or leave the image out"
-        )
-    crops = windows.crops(region, corner)
+    others = None
     if labels is not None:
         try:
-            _dim_surroundings(crops, windows, labels, plane, rows["label"], dimming)
+            others = _other_objects(windows, labels, plane, rows["label"])
         except InputError as error:
-            return result(image, numbers, str(error))
-    return result(image, numbers, crops)
+            return _left_out(result, image, numbers, str(error))
+    crop_bytes = arrays[0][:, :1, :1].nbytes * windows.side**2
+    step = len(rows) if at_once is None else max(1, at_once // crop_bytes)
+    # Most windows lie in the one block: only for those that reach over are several joined.
+    reach = windows.spans[..., 1] > corners[0] + arrays[0].shape[1:]
+    results = []
+    for way in np.unique(reach, axis=0):
+        group = np.flatnonzero((reach == way).all(axis=1))
+        region, corner = _joined(arrays, corners, windows.some(group).spans)
+        _check_finite(image, region, corner)
+        for part in np.split(group, range(step, len(group), step)):
+            crops = windows.some(part).crops(region, corner)
+            if others is not None:
+                _dim(crops, others[part], dimming)
+            results.append(result(image, numbers[part], crops))
+    return results
 
 
 def _joined(
     blocks: list[np.ndarray], corners: np.ndarray, spans: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Region (C, h, w) of blocks that windows take, and the place (2,) of its first pixel."""
-    if len(blocks) == 1:
-        return blocks[0], corners[0]
     first, last = spans[..., 0].min(axis=0), spans[..., 1].max(axis=0)
+    if (last <= corners[0] + blocks[0].shape[1:]).all():
+        return blocks[0], corners[0]
     region = np.empty((len(blocks[0]), *(last - first)), blocks[0].dtype)
     for block, corner in zip(blocks, corners, strict=True):
         begin = np.maximum(first, corner)
         end = np.minimum(last, corner + block.shape[1:])
-        (y, x), (y_end, x_end) = begin - first, end - first
-        (top, left), (bottom, right) = begin - corner, end - corner
-        region[:, y:y_end, x:x_end] = block[:, top:bottom, left:right]
+        if (begin < end).all():
+            (y, x), (y_end, x_end) = begin - first, end - first
+            (top, left), (bottom, right) = begin - corner, end - corner
+            region[:, y:y_end, x:x_end] = block[:, top:bottom, left:right]
     return region, first
 
 
-def _dim_surroundings(
-    crops: np.ndarray,
-    windows: Windows,
-    labels: ImageSource,
-    plane: tuple[int, int],
-    own: pd.Series,
-    dimming: float,
-) -> None:
-    """Multiply what is not of a crop's own object by ``dimming``, in place."""
-    places = [windows.places(number) for number in range(len(crops))]
+def _check_finite(image: str, region: np.ndarray, corner: np.ndarray) -> None:
+    if region.dtype.kind == "f" and not np.isfinite(region).all():
+        count = int((~np.isfinite(region)).sum())
+        raise InputError(
+            f"'{image}' holds {count} values that are not finite (NaN or infinite) near row "
+            f"{corner[0]}, column {corner[1]}: replace them in the image, or leave the image out"
+        )
+
+
+def _other_objects(
+    windows: Windows, labels: ImageSource, plane: tuple[int, int], own: pd.Series
+) -> np.ndarray:
+    """Which pixels of crops are not of their own object, (n, side, side) bool."""
+    places = [windows.places(number) for number in range(len(own))]
     top, left = (int(min(place[axis].min() for place in places)) for axis in (0, 1))
     bottom, right = (int(max(place[axis].max() for place in places)) + 1 for axis in (0, 1))
     t, z = (at if labels.length(axis) > 1 else 0 for at, axis in zip(plane, "TZ", strict=True))
     under = labels.read(t, z, slice(top, bottom), slice(left, right))[0]
-    for crop, (rows, columns), label in zip(crops, places, own, strict=True):
-        others = under[np.ix_(rows - top, columns - left)] != label
-        values = crop[:, others].astype(np.float64) * dimming
-        crop[:, others] = values if crops.dtype.kind == "f" else np.rint(values)
+    others = np.empty((len(own), windows.side, windows.side), bool)
+    for other, (rows, columns), label in zip(others, places, own, strict=True):
+        other[...] = under[np.ix_(rows - top, columns - left)] != label
+    return others
+
+
+def _dim(crops: np.ndarray, others: np.ndarray, dimming: float) -> None:
+    """Multiply pixels of other objects by ``dimming``, in place."""
+    for crop, other in zip(crops, others, strict=True):
+        values = crop[:, other].astype(np.float64) * dimming
+        crop[:, other] = values if crops.dtype.kind == "f" else np.rint(values)
 
 
 def _block(image: ImageSource, windows: Windows) -> np.ndarray:

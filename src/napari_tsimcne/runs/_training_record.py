@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -154,7 +155,7 @@ def _read_live_map(folder: Path) -> MapMoved | None:
     try:
         with np.load(folder / LIVE_MAP, allow_pickle=False) as live:
             rows, coordinates = live["rows"], live["coordinates"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     return MapMoved(
         dimensions=coordinates.shape[1],
