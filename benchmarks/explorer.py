@@ -1,6 +1,6 @@
 """How long the window's main thread is held while a map is explored.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/explorer.py measure --patches 100000
+    xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/explorer.py --patches 100000
 
 A generated run (patches of 8 px on a grid) is opened in a real window and driven by real mouse
 events. `call_ms` is the time that our handlers take, `draw_ms` that of the paints that follow

@@ -13,6 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_tsimcne.events import Finished
+from napari_tsimcne.gui._map_view import dock_of
 from napari_tsimcne.runs import Run, TrainingProcess
 from napari_tsimcne.samples import nuclei_layers, synthetic_field
 
@@ -247,13 +248,22 @@ def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
     selection = explorer.exploration.selection
     let_layout_settle(explorer.map_view, qtbot)
     selection.select_patch(7)
-    for view in (explorer.map_view, explorer.gallery, explorer.clusters_view):
-        viewer.window.remove_dock_widget(view)
-    qtbot.waitUntil(lambda: explorer.clusters_view is None)
-    assert explorer.map_view is None and explorer.gallery is None
-    QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
-    assert explorer.complete and not dock.show_button.isEnabled()
-    let_layout_settle(explorer.map_view, qtbot)
+    views = ("map_view", "gallery", "clusters_view")
+    for closed in (["map_view"], ["gallery"], ["clusters_view"], views):
+        for name in closed:
+            dock_of(getattr(explorer, name)).destroyOnClose()
+        qtbot.waitUntil(lambda: all(getattr(explorer, n) is None for n in closed))  # noqa: B023
+        dock_of(dock).raise_()
+        QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
+        assert explorer.complete and not dock.show_button.isEnabled()
+        let_layout_settle(explorer.map_view, qtbot)
+        # All have their place in the window, the map between the images and the form.
+        window = dock.window()
+        dock_of(explorer.clusters_view).raise_()
+        let_layout_settle(explorer.map_view, qtbot)
+        places = [getattr(explorer, n).mapTo(window, QPoint(0, 0)) for n in views]
+        assert all(window.rect().contains(place) for place in places), (closed, places)
+        assert places[0].x() < places[2].x() and places[0].y() < places[1].y()
     view = explorer.map_view
     assert np.array_equal(view.chosen.data, view.points[[7]])
     selection.select_patch(8)

@@ -137,6 +137,8 @@ def gaussian_mixture(points: np.ndarray, count: int, seed: int = 0) -> np.ndarra
     above 50,000 patches. Each patch is in the cluster from which it most probably is; ellipses
     from which none is are left out.
     """
+    if len(points) < 2:
+        return np.zeros(len(points), np.int32)
     # To unit size, so that the least width of an ellipse, an absolute number, suits any map.
     points = np.asarray(points, np.float64)
     points = (points - points.mean(axis=0)) / max(float(points.std()), 1e-12)

@@ -162,9 +162,9 @@ class Clusters:
                 f"'{name}' cannot be split: {part} of its patches are selected. Select some of them"
             )
         cluster = self._new(self._numbered(f"{name} "), "", "")
-        at = self.all.index(self[cluster_id]) + 1
-        clusters = (*self.all[:at], cluster, *self.all[at:])
-        self._change(f"splitting of '{name}'", clusters, np.where(inside, cluster.id, self.ids))
+        # Last, so that the others keep their number and key.
+        ids = np.where(inside, cluster.id, self.ids)
+        self._change(f"splitting of '{name}'", (*self.all, cluster), ids)
         return cluster
 
     def delete(self, cluster_ids: Sequence[int]) -> None:
@@ -226,9 +226,9 @@ class Clusters:
         """Return the stem with the first number that no cluster of that stem has reached."""
         pattern = re.compile(re.escape(stem) + r"(\d{1,9})")
         found = [pattern.fullmatch(cluster.name) for cluster in self.all]
-        # A part of 'nuclei' is its second: 'nuclei 2'.
-        first = 1 if stem == "cluster " else 2
-        return f"{stem}{max([first - 1, *(int(m[1]) for m in found if m)]) + 1}"
+        # The number of a cluster in the list; a part of 'nuclei' is its second: 'nuclei 2'.
+        reached = len(self) if stem == "cluster " else 1
+        return f"{stem}{max([reached, *(int(m[1]) for m in found if m)]) + 1}"
 
     def _free(self, name: str, but: Cluster | None = None) -> str:
         name = name.strip()

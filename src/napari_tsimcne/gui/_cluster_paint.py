@@ -49,6 +49,7 @@ class ClusterPaint:
         self.layers: dict[str, Labels] = {}
         self._linked: dict[str, LinkedLayer] = {}
         self._drawn_colors = self._colors()
+        self._hidden: list[Labels] = []
         self._moved = self._shown = False
         clusters.members_changed.connect(self._on_members)
         clusters.changed.connect(self._on_changed)
@@ -61,11 +62,21 @@ class ClusterPaint:
 
     def show(self, shown: bool, layers: Mapping[str, LinkedLayer]) -> None:
         """Paint the clusters over these layers, or hide what is painted."""
+        if shown != self._shown:
+            self._show_objects(layers, not shown)
         self._shown = shown
         if shown and not set(self.layers.values()) <= set(self._viewer.layers):
             self._remove()
         self.follow(layers)
         for layer in self._each():
+            layer.visible = shown
+
+    def _show_objects(self, layers: Mapping[str, LinkedLayer], shown: bool) -> None:
+        """Hide the label images while clusters are painted: their colours mean nothing."""
+        if not shown:
+            labels = [linked.labels for linked in layers.values() if linked.labels is not None]
+            self._hidden = [layer for layer in labels if layer.visible]
+        for layer in self._hidden:
             layer.visible = shown
 
     def follow(self, layers: Mapping[str, LinkedLayer]) -> None:
@@ -133,10 +144,12 @@ class ClusterPaint:
         return paint_windows(table, rows, linked, projected, recipe.patches)
 
     def _remove(self) -> None:
-        for layer in self._each():
+        layers = self._each()
+        # First, so that their removal is not taken for the user's.
+        self.layers, self._linked = {}, {}
+        for layer in layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self.layers, self._linked = {}, {}
 
     # --- following the clusters ---------------------------------------------------------------
 

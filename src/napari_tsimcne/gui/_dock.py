@@ -267,6 +267,7 @@ class TsimcneDock(QWidget):
         self.preview.remove()
         if len(self.viewer.layers) > before:
             self.image_view.fit()
+            self.viewer.layers.selection.active = next(iter(layers.values())).layer
         self._set_run(run, layers)
 
     def _choose_run(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -73,6 +73,7 @@ class Explorer(QObject):
         self.exploration.selection.changed.connect(self._on_changed)
         self.link.layers_changed.connect(self._follow_layers)
         self.link.let_go.connect(show_warning)
+        self.link.painting_ended.connect(self._on_painting_ended)
         if run.recipe.map_dimensions == 3:
             show_info("This map has three dimensions: the first two are shown.")
         self.show()
@@ -111,6 +112,11 @@ class Explorer(QObject):
     def show(self) -> None:
         """Show those of map, gallery and clusters that are not shown."""
         if self.map_view is None:
+            # Its place is between the images and the form, which can only be taken while nothing
+            # else of ours is there.
+            self._take_away(self.gallery, self._on_gallery_closed)
+            self._take_away(self.clusters_view, self._on_clusters_closed)
+            self.gallery = self.clusters_view = None
             self._show_map()
         if self.gallery is None:
             self._show_gallery()
@@ -130,19 +136,9 @@ class Explorer(QObject):
         own, dock, window = dock_of(self._beside), self._add(view, MAP_NAME), self._window()
         if own is None or window is None:
             return
-        # Beside the form, so that images, map and form stand next to each other; what is beside a
-        # tab would become one.
-        clusters = dock_of(self.clusters_view) if self.clusters_view else None
-        if clusters is not None:
-            window.removeDockWidget(clusters)
-        window.splitDockWidget(own, dock, Qt.Orientation.Horizontal)
+        # The form goes beside it, so that images, map and form stand next to each other. The other
+        # way round, the map would become a tab where the form is one.
         window.splitDockWidget(dock, own, Qt.Orientation.Horizontal)
-        if clusters is not None:
-            window.tabifyDockWidget(own, clusters)
-            clusters.show()
-        below = dock_of(self.gallery) if self.gallery else None
-        if below is not None:
-            window.splitDockWidget(dock, below, Qt.Orientation.Vertical)
 
     def _show_gallery(self) -> None:
         self.gallery = gallery = Gallery(self.exploration, self.crops)
@@ -165,6 +161,15 @@ class Explorer(QObject):
             # A tab can come to the front once the window has laid itself out.
             QTimer.singleShot(0, dock.raise_)
         dock.destroyed.connect(self._on_clusters_closed)
+
+    def _take_away(
+        self, view: Gallery | ClustersView | None, on_closed: Callable[[], None]
+    ) -> None:
+        dock = dock_of(view) if view is not None else None
+        if view is not None and dock is not None:
+            dock.destroyed.disconnect(on_closed)
+            view.release()
+            self._viewer.window.remove_dock_widget(view)
 
     def _add(self, view: QWidget, name: str) -> QDockWidget:
         self._viewer.window.add_dock_widget(
@@ -211,9 +216,13 @@ class Explorer(QObject):
     def _on_clusters_closed(self) -> None:
         if self.clusters_view is not None:
             self.clusters_view.release()
-        self.clusters_view = None
+            self.clusters_view = None
         self.link.paint_clusters(False)
         self.changed.emit()
+
+    def _on_painting_ended(self) -> None:
+        if self.clusters_view is not None:
+            self.clusters_view.painting.setChecked(False)
 
     # --- what the views ask of each other -----------------------------------------------------
 

@@ -26,6 +26,9 @@ from napari_tsimcne.runs import Run
 MARK_NAME = "patch in view"
 MARK_COLOR = "#ff5ad9"
 MARK_MS = 1_500
+CLICK_PIXELS = 3
+"""Between press and release, up to which a drag is a click."""
+
 MARK_EDGE = 1.5 * EDGE
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 
@@ -34,7 +37,8 @@ class ImageLink:
     """Draws the outlines of selected patches, and selects the patch that is clicked.
 
     ``layers_changed`` is emitted when `layers` has changed; ``let_go`` with a sentence that names
-    what is no longer linked. Names and order of layers make no difference.
+    what is no longer linked; ``painting_ended`` when the user has removed the layers on which
+    clusters are painted. Names and order of layers make no difference.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ class ImageLink:
 
     layers_changed = Signal()
     let_go = Signal(str)
+    painting_ended = Signal()
 
     def __init__(
         self, viewer: Any, run: Run, exploration: Exploration, layers: Mapping[str, LinkedLayer]
@@ -140,11 +145,14 @@ class ImageLink:
             return
         position, mode = tuple(event.position), selection_mode(event.modifiers)
         direction = None if event.view_direction is None else tuple(event.view_direction)
+        pixel = np.array(event.pos)
         yield
         moved = False
         while event.type == "mouse_move":
             moved = True
             yield
+        # Moves that another tool has used may not come here.
+        moved |= bool(np.abs(np.array(event.pos) - pixel).max() > CLICK_PIXELS)
         patch = None if moved else self.patch_at(position, direction)
         if patch is not None:
             self._selection.select_patch(patch, mode)
@@ -203,6 +211,9 @@ class ImageLink:
             self._keep([layer for layer in self._viewer.layers if layer not in changed])
 
     def _on_removed(self, event: Any) -> None:
+        if event.value in self._paint.layers.values():
+            self.paint_clusters(False)
+            self.painting_ended.emit()
         self._keep(list(self._viewer.layers))
 
     def _keep(self, there: list[Layer]) -> None:
@@ -215,16 +226,28 @@ class ImageLink:
                 self._lost.append(f"'{name}'")
             elif linked.labels is not None and kept[name].labels is None:
                 self._lost.append(f"the objects of '{name}'")
+            elif kept[name] != linked:
+                self._lost.append(f"a channel of '{name}'")
         self._set_layers(kept)
         # Several that go at once become one sentence.
         self._tell.start()
 
     def _say_lost(self) -> None:
         if self._lost:
-            lost, self._lost = self._lost, []
+            lost, self._lost = list(dict.fromkeys(self._lost)), []
+            # An image that is gone needs no word on its channels.
+            parts = ("a channel of ", "the objects of ")
+            lost = [
+                one
+                for one in lost
+                if not any(
+                    one.startswith(part) and one.removeprefix(part) in lost for part in parts
+                )
+            ]
             self.let_go.emit(
                 f"No longer linked to the map: {listed(lost)}, whose layers were removed or "
-                "replaced. Double-click a point of an image to show it again."
+                "replaced. Double-click a point of an image that is gone to show it again, or open "
+                "the run again."
             )
 
 

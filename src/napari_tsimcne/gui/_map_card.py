@@ -20,7 +20,7 @@ PICTURE = 128
 OFFSET = 18
 """Pixels between pointer and card."""
 
-MOST_VALUES = 8
+MOST_VALUES = 14
 WIDEST = 190
 """Pixels of a text."""
 
@@ -52,7 +52,7 @@ class PatchCard(QFrame):
         self._moves = [name for name in "tz" if table[name].nunique() > 1]
         # What was joined to the patches, such as a treatment, tells more than one more number.
         values = [name for name in table.columns if name not in PLACE]
-        self._values = sorted(values, key=lambda name: is_numeric_dtype(table[name]))[:MOST_VALUES]
+        self._values = sorted(values, key=lambda name: is_numeric_dtype(table[name]))
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setObjectName("patch_card")
@@ -94,8 +94,11 @@ class PatchCard(QFrame):
         values = "".join(
             f"<tr><td>{_elided(metrics, name)}&nbsp;&nbsp;</td>"
             f"<td>{_elided(metrics, _written(row[name]))}</td></tr>"
-            for name in self._values
+            for name in self._values[:MOST_VALUES]
         )
+        more = len(self._values) - MOST_VALUES
+        if more > 0:
+            values += f"<tr><td>and {more} more</td></tr>"
         return "<br>".join(lines) + (f"<table>{values}</table>" if values else "")
 
 

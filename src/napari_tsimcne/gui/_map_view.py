@@ -373,6 +373,9 @@ class MapView(QWidget):
         self.canvas.overlay.draw_marks(self.points[rows])
 
     def _on_selection(self) -> None:
+        if self._looked_at is not None:
+            self._looked_at = None
+            self._show_marks()
         selection = self.exploration.selection
         self._count.setText(f"{len(selection):,} of {len(self.exploration):,} selected")
 

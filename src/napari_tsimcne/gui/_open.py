@@ -163,7 +163,11 @@ def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np
         data = [level.astype(np.int64) for level in data] if multiscale else data.astype(np.int64)
     name = labels.name if labels.name != image.name else f"{image.name} objects"
     space = _space(image, labels.axes, offset)
-    return viewer.add_labels(data, name=name, multiscale=multiscale, opacity=0.4, **space)
+    layer = viewer.add_labels(data, name=name, multiscale=multiscale, opacity=0.4, **space)
+    # Patches were cut by these objects. And the keys 1 to 7, which napari gives to its brushes,
+    # are those of clusters here.
+    layer.editable = False
+    return layer
 
 
 def _space(image: ImageSource, axes: str, offset: np.ndarray) -> dict[str, Any]:
