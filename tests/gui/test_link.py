@@ -457,11 +457,15 @@ def test_clusters_are_painted_live(movie, viewer):
     assert not layer.visible
     movie.paint_clusters(True)
     assert layer.visible and movie.cluster_layers["movie"] is layer
+    ended = []
+    movie.painting_ended.connect(lambda: ended.append(True))
     viewer.layers.remove(layer)
+    assert ended == [True]
     clusters.delete([1])
     movie.paint_clusters(True)
     assert movie.cluster_layers["movie"] in viewer.layers
     movie.close()
+    assert ended == [True]
     assert not any("clusters" in layer.name for layer in viewer.layers)
 
 
@@ -533,6 +537,8 @@ def test_objects_are_painted_in_their_shape(viewer, linked, kind):
     clusters = link.exploration.clusters
     clusters.replace(np.where(table["t"] == 1, -1, np.arange(18) % 4))
     link.paint_clusters(True)
+    # The colours of the label image, which mean nothing, do not shine through.
+    assert not masks.visible
     painted = link.cluster_layers["cells"]
     level = painted.data[0] if painted.multiscale else painted.data
     expected = np.zeros(labels.shape, int)
@@ -545,6 +551,9 @@ def test_objects_are_painted_in_their_shape(viewer, linked, kind):
     viewer.dims.set_point(0, 2)
     click(viewer, world_of(link, 15))
     assert selected(link) == [15]
+    link.paint_clusters(False)
+    assert masks.visible
+    link.paint_clusters(True)
     viewer.layers.remove(masks)
     painted = link.cluster_layers["cells"]
     assert seen(painted, world_of(link, 15)) == clusters.ids[15]

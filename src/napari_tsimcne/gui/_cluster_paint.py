@@ -56,6 +56,7 @@ class ClusterPaint:
 
     def close(self) -> None:
         """Take the layers away."""
+        self._show_objects({}, True)
         self._clusters.members_changed.disconnect(self._on_members, missing_ok=True)
         self._clusters.changed.disconnect(self._on_changed, missing_ok=True)
         self._remove()
@@ -73,10 +74,12 @@ class ClusterPaint:
 
     def _show_objects(self, layers: Mapping[str, LinkedLayer], shown: bool) -> None:
         """Hide the label images while clusters are painted: their colours mean nothing."""
-        if not shown:
+        if shown:
+            changed, self._hidden = self._hidden, []
+        else:
             labels = [linked.labels for linked in layers.values() if linked.labels is not None]
-            self._hidden = [layer for layer in labels if layer.visible]
-        for layer in self._hidden:
+            changed = self._hidden = [layer for layer in labels if layer.visible]
+        for layer in changed:
             layer.visible = shown
 
     def follow(self, layers: Mapping[str, LinkedLayer]) -> None:

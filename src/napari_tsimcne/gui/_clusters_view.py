@@ -25,7 +25,15 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import NONE, Cluster, Exploration, Mode, groupings, percent
+from napari_tsimcne.explore import (
+    NONE,
+    Cluster,
+    Exploration,
+    Mode,
+    class_colors,
+    groupings,
+    percent,
+)
 from napari_tsimcne.gui._automatic import AutomaticClusters
 from napari_tsimcne.gui._clusters_model import ClustersModel, Column
 from napari_tsimcne.gui._clusters_table import ClusterTable
@@ -240,6 +248,9 @@ class ClustersView(QWidget):
 
     def _choose_color(self, row: int) -> None:
         cluster = self.model.cluster(row)
+        # Colours that can be told apart are at hand there.
+        for place, named in enumerate(class_colors(QColorDialog.customCount())):
+            QColorDialog.setCustomColor(place, QColor(named))
         color = QColorDialog.getColor(QColor(cluster.color), self, f"Colour of '{cluster.name}'")
         if color.isValid():
             self._clusters.describe(cluster.id, color=color.name())

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.explore import Exploration, Mode, find, written
 from napari_tsimcne.gui._newest import Newest
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._ties import Ties
 
 HELP = """Find patches by what is known of them:
     treatment == 'drug A' and area > 200
@@ -79,11 +80,14 @@ class FindBar(QWidget):
         self.field.textChanged.connect(self._on_text)
         self.add_button.clicked.connect(lambda: self.search("add"))
         self.subtract_button.clicked.connect(lambda: self.search("subtract"))
+        self._selecting = False
+        self._ties = Ties(self, (exploration.selection.changed, self._on_selection))
         self._on_text("")
 
     def release(self) -> None:
-        """Ask for nothing any more."""
+        """Ask for nothing any more, and let go of the selection."""
         self._newest.cancel()
+        self._ties.cut()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Fit into a narrow dock."""
@@ -132,7 +136,14 @@ class FindBar(QWidget):
     def _on_found(self, text: str, mode: Mode, mask: np.ndarray) -> None:
         self.field.remember(text)
         self._tell(count=f"{np.count_nonzero(mask):,} found")
+        self._selecting = True
         self._exploration.selection.select(mask, mode)
+        self._selecting = False
+
+    def _on_selection(self) -> None:
+        # What was found is no longer what is selected.
+        if not self._selecting and not self._newest.busy:
+            self._tell()
 
     def _on_failed(self, reason: str) -> None:
         self._tell(error=reason)
