@@ -332,8 +332,9 @@ def test_pictures_come_by_a_switch_and_by_zooming_in(view, exploration, qtbot, m
     exploration.selection.select_patch(7)
     QTest.mouseClick(view.bar.pictures, LEFT)
     qtbot.waitUntil(lambda: 7 in view.pictures.rows, timeout=10_000)
-    rows = view.pictures.rows
-    side = view.pictures._now.view.side / view.canvas.zoom
+    # Of one drawing: the window may still be laying itself out.
+    rows, drawn = view.pictures.rows, view.pictures._now.view
+    side = drawn.side / drawn.zoom
     apart = np.abs(view.points[rows][:, None] - view.points[rows][None]).max(axis=-1)
     assert (apart + 1e9 * np.eye(len(rows)) >= side * 0.999).all() and 1 < len(rows) < 81
     # What is seen is what is clicked: the picture, also beside its point.
