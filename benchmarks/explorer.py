@@ -26,6 +26,7 @@ from qtpy.QtWidgets import QApplication
 from record import machine, write
 
 from napari_tsimcne import Grid, Recipe, Run, open_images
+from napari_tsimcne.gui._viewer import camera_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "gui"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -180,7 +181,7 @@ def timed_hover(view: object, count: int) -> list[tuple[float, float]]:
 
 def timed_zoom(view: object, factor: float) -> tuple[float, float]:
     """Zoom by a factor and pan a little."""
-    camera = getattr(view.model, "scene", view.model).camera
+    camera = camera_of(view.model)
 
     def zoom() -> None:
         camera.zoom *= factor

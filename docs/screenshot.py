@@ -18,6 +18,8 @@ import numpy as np
 from PIL import Image
 from qtpy.QtTest import QTest
 
+from napari_tsimcne.gui._viewer import camera_of
+
 FOLDER = Path("tsimcne-demo")
 PICTURES = Path(__file__).parent / "images"
 
@@ -72,7 +74,7 @@ def take(viewer: Any, explorer: Any) -> None:
     crowd = view.points[np.flatnonzero(phenotype == phenotype.iloc[0])]
     view.pop_out()
     QTest.qWait(1500)
-    camera = getattr(view.model, "scene", view.model).camera
+    camera = camera_of(view.model)
     camera.center = (0, *np.median(crowd, axis=0))
     camera.zoom *= 3
     QTest.qWait(2500)
@@ -88,7 +90,7 @@ def look_closer(viewer: Any, explorer: Any) -> None:
     name = explorer.run.info.images[0].name
     first = explorer.link.layers[name].layer
     middle = first.data_to_world(np.array(first.data.shape) * 0.3)
-    camera = getattr(viewer, "scene", viewer).camera
+    camera = camera_of(viewer)
     camera.center, camera.zoom = middle, camera.zoom * 3
     viewer.layers.selection.active = first
     QTest.qWait(1000)

@@ -9,8 +9,9 @@ os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 
 import numpy as np
 import pytest
+from making import make_tiny_run
 
-from napari_tsimcne import Grid, ImageSource, Recipe, Run
+from napari_tsimcne import Run
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -55,15 +56,3 @@ def stripes() -> np.ndarray:
 def tiny_run(tmp_path) -> Run:
     """A run of 80 patches of one synthetic field, cut but not trained."""
     return make_tiny_run(tmp_path / "run")
-
-
-def make_tiny_run(folder: Path, seed: int = 0) -> Run:
-    from napari_tsimcne.samples import CHANNELS, synthetic_field
-
-    field = synthetic_field(cells=9)
-    image = ImageSource.from_array(field.image, "CYX", name="field", channel_names=CHANNELS)
-    recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32, seed=seed)
-    # One pass an epoch: a test needs a map, not a good one.
-    stages = tuple(stage.model_copy(update={"least_draws": 0}) for stage in recipe.stages)
-    recipe = recipe.model_copy(update={"stages": stages})
-    return Run.create(folder, [image], recipe)

@@ -170,7 +170,7 @@ def test_the_child_trains_and_tells(tiny_run):
 
 
 def long_run(tmp_path):
-    from conftest import make_tiny_run
+    from making import make_tiny_run
 
     run = make_tiny_run(tmp_path / "long")
     first = run.recipe.stages[0].model_copy(update={"epochs": 100_000})

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import make_tiny_run
+from making import make_tiny_run
 from test_cutting import draw_cells
 
 from napari_tsimcne import ImageSource, InputError, Objects, Recipe, Run

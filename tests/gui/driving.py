@@ -1,8 +1,10 @@
 """Drives the window as a user does: buttons, and the mouse on a canvas."""
 
+import os
 from time import perf_counter
 
 import numpy as np
+import pytest
 from making import mapped
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -10,9 +12,14 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.events import Finished
+from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.runs import Run
 
 TRAINING_MS = 120_000
+needs_display = pytest.mark.skipif(
+    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
+    reason="no display: run with xvfb-run",
+)
 
 
 def add_dock(viewer, folder):
@@ -57,14 +64,14 @@ def let_layout_settle(widget, qtbot):
 
 def to_canvas(model, native, point):
     """Pixel of a canvas that shows a world point (y, x)."""
-    camera = getattr(model, "scene", model).camera
+    camera = camera_of(model)
     offset = (np.asarray(point) - camera.center[-2:]) * camera.zoom
     return QPoint(round(native.width() / 2 + offset[1]), round(native.height() / 2 + offset[0]))
 
 
 def to_world(model, native, place):
     """World point (y, x) under a pixel of a canvas."""
-    camera = getattr(model, "scene", model).camera
+    camera = camera_of(model)
     offset = np.array([place.y() - native.height() / 2, place.x() - native.width() / 2])
     return np.array(camera.center[-2:]) + offset / camera.zoom
 
@@ -76,18 +83,33 @@ def send(native, kind, place, button, buttons, modifier):
     QApplication.sendEvent(native, event)
 
 
+def press(native, place, modifier=Qt.KeyboardModifier.NoModifier):
+    left = Qt.MouseButton.LeftButton
+    send(native, QEvent.Type.MouseButtonPress, place, left, left, modifier)
+
+
+def move(native, place, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda place: True):
+    """Move with the button down, and wait until the move has ``arrived``."""
+    # The canvas passes over moves that come within 10 ms, as no hand makes them.
+    while perf_counter() - native._last_time < 0.01:
+        QApplication.processEvents()
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    send(native, QEvent.Type.MouseMove, place, none, left, modifier)
+    # napari delivers moves at a steady pace, from its event loop.
+    deadline = perf_counter() + 5
+    while not arrived(place):
+        assert perf_counter() < deadline, f"the move to {place} did not arrive"
+        QApplication.processEvents()
+
+
+def release(native, place, modifier=Qt.KeyboardModifier.NoModifier):
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    send(native, QEvent.Type.MouseButtonRelease, place, left, none, modifier)
+
+
 def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda place: True):
     """Press, move along a path, release; after each move wait until it has ``arrived``."""
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
-    send(native, QEvent.Type.MouseButtonPress, path[0], left, left, modifier)
+    press(native, path[0], modifier)
     for place in path[1:]:
-        # The canvas passes over moves that come within 10 ms, as no hand makes them.
-        while perf_counter() - native._last_time < 0.01:
-            QApplication.processEvents()
-        send(native, QEvent.Type.MouseMove, place, none, left, modifier)
-        # napari delivers moves at a steady pace, from its event loop.
-        deadline = perf_counter() + 5
-        while not arrived(place):
-            assert perf_counter() < deadline, f"the move to {place} did not arrive"
-            QApplication.processEvents()
-    send(native, QEvent.Type.MouseButtonRelease, path[-1], left, none, modifier)
+        move(native, place, modifier, arrived)
+    release(native, path[-1], modifier)

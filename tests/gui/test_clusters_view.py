@@ -1,11 +1,11 @@
 """The panel of clusters, used with mouse and keys."""
 
-import os
 import threading
 
 import numpy as np
 import pandas as pd
 import pytest
+from driving import needs_display
 from making import mapped
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
@@ -18,10 +18,7 @@ from napari_tsimcne.gui._clusters_view import ClustersView
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._newest import Newest
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 LEFT = Qt.MouseButton.LeftButton
 NO_KEY = Qt.KeyboardModifier.NoModifier
 

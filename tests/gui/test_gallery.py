@@ -1,11 +1,9 @@
 """The gallery: pictures of the selection and of what is similar to it, driven with the mouse."""
 
-import os
-
 import numpy as np
 import pytest
-from conftest import make_tiny_run
-from driving import mapped
+from driving import mapped, needs_display
+from making import make_tiny_run
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
@@ -16,10 +14,7 @@ from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._gallery import NOTHING, Gallery
 from napari_tsimcne.runs import open_exploration
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -60,14 +60,14 @@ def test_outlines_go_round_their_patches(space, pixels, size, projected):
     starts, steps = drawn[:, 0].reshape(-1, 4, 4), drawn[:, 1].reshape(-1, 4, 4)
     planes = range(SHAPE[1]) if projected else [None]
     assert len(starts) == len(table) * len(planes)
-    expected = {
-        (row.t, row.z if plane is None else plane, *np.round(corner, 3))
+    expected = [
+        (row.t, row.z if plane is None else plane, *corner)
         for plane in planes
         for row in table.itertuples()
         for corner in patch_corners(table, np.array([row.Index]))[0]
-    }
-    seen = {(round(a), round(b), *np.round((c, d), 3)) for a, b, c, d in starts.reshape(-1, 4)}
-    assert {tuple(map(float, e)) for e in expected} == {tuple(map(float, s)) for s in seen}
+    ]
+    # Compared as numbers: rounded ones may differ by a step where they are all but the same.
+    assert np.allclose(starts.reshape(-1, 4), expected, rtol=0, atol=5e-4)
     # Each edge ends where the next begins.
     assert np.allclose(starts + steps, np.roll(starts, -1, axis=1), atol=1e-3)
 

@@ -1,10 +1,9 @@
 """The legend of the map, and the line in which patches are found."""
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
+from driving import needs_display
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
@@ -13,10 +12,7 @@ from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._find_bar import FindBar
 from napari_tsimcne.gui._legend import Legend
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 COUNT = 600
 NARROW = 280

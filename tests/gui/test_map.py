@@ -1,10 +1,8 @@
 """The map on its own, driven by mouse and keyboard. Needs a display: a real one, or Xvfb."""
 
-import os
-
 import numpy as np
 import pytest
-from driving import drag, send, to_canvas, to_world
+from driving import drag, move, needs_display, press, release, send, to_canvas, to_world
 from making import mapped
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from qtpy.QtTest import QTest
@@ -17,10 +15,7 @@ from napari_tsimcne.gui._map_card import beside
 from napari_tsimcne.gui._map_view import MapView, dock_of
 from napari_tsimcne.samples import CHANNELS, synthetic_field
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 NO_KEY = Qt.KeyboardModifier.NoModifier
 SHIFT, ALT = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.AltModifier
@@ -133,24 +128,24 @@ def test_the_first_lasso_works_and_shift_adds_and_alt_subtracts(view, exploratio
     drag_on(view, path, ALT)
     assert np.array_equal(exploration.selection.mask, first & ~second)
     # The tool stays on, and neither the camera nor the points were moved.
-    assert view.lasso_button.isChecked() and np.allclose(view.canvas.camera, camera)
+    assert view.bar.tool_buttons["lasso"].isChecked() and np.allclose(view.canvas.camera, camera)
     assert np.array_equal(view.layer.data, view.points) and not len(view.canvas.overlay.outline)
 
 
 def test_undo_and_redo_by_button_and_key(view, exploration):
-    assert not view.undo_button.isEnabled() and not view.redo_button.isEnabled()
+    assert not view.bar.undo.isEnabled() and not view.bar.redo.isEnabled()
     path, inside = around(view, left_of(view, 0.3))
     drag_on(view, path)
     exploration.clusters.create(inside)
-    assert "new cluster" in view.undo_button.toolTip()
-    QTest.mouseClick(view.undo_button, LEFT)
-    assert len(exploration.clusters) == 0 and "selection" in view.undo_button.toolTip()
+    assert "new cluster" in view.bar.undo.toolTip()
+    QTest.mouseClick(view.bar.undo, LEFT)
+    assert len(exploration.clusters) == 0 and "selection" in view.bar.undo.toolTip()
     press_key(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert len(exploration.selection) == 0 and not view.undo_button.isEnabled()
+    assert len(exploration.selection) == 0 and not view.bar.undo.isEnabled()
     press_key(view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | SHIFT)
     assert np.array_equal(exploration.selection.mask, inside)
-    QTest.mouseClick(view.redo_button, LEFT)
-    assert len(exploration.clusters) == 1 and not view.redo_button.isEnabled()
+    QTest.mouseClick(view.bar.redo, LEFT)
+    assert len(exploration.clusters) == 1 and not view.bar.redo.isEnabled()
 
 
 def test_a_rectangle_from_corner_to_corner(view, exploration):
@@ -176,14 +171,13 @@ def test_escape_gives_up_a_lasso_and_then_selects_nothing(view, exploration):
     exploration.selection.select_patch(3)
     path, _ = around(view, left_of(view, 0.5))
     native = native_of(view)
-    send(native, QEvent.Type.MouseButtonPress, path[0], LEFT, LEFT, NO_KEY)
-    for place in path[1:]:
-        QTest.qWait(15)
-        send(native, QEvent.Type.MouseMove, place, NO_BUTTON, LEFT, NO_KEY)
+    press(native, path[0])
+    for number, place in enumerate(path[1:], start=2):
+        move(native, place, arrived=lambda _: len(view.canvas.overlay.outline) >= number)  # noqa: B023
     assert len(view.canvas.overlay.outline)
     press_key(view, Qt.Key.Key_Escape)
     assert not len(view.canvas.overlay.outline)
-    send(native, QEvent.Type.MouseButtonRelease, path[-1], LEFT, NO_BUTTON, NO_KEY)
+    release(native, path[-1])
     assert list(exploration.selection.rows) == [3]
     press_key(view, Qt.Key.Key_Escape)
     assert len(exploration.selection) == 0

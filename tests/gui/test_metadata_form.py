@@ -1,19 +1,14 @@
 """What is known of the images, given in the window: a table, and a pattern of their paths."""
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from driving import MapsAtOnce, add_dock, press_train
+from driving import MapsAtOnce, add_dock, needs_display, press_train
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 FILES = ("p1/A01_1.tif", "p1/B02_1.tif", "p2/A01_1.tif")
 PATTERN = "{plate}/{well}_{field}.tif"

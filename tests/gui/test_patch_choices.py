@@ -1,36 +1,24 @@
 """What is cut, chosen in the window: grid, objects, points; preview; the link of what was cut."""
 
-import os
-
 import dask.array
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from driving import add_dock, drag, let_layout_settle, mapped, press_train, to_canvas
+from driving import add_dock, drag, let_layout_settle, mapped, needs_display, press_train, to_canvas
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import open_file
 from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Points, Recipe
-from napari_tsimcne.runs import Run
+from napari_tsimcne.runs import Run, open_exploration
 from napari_tsimcne.samples import synthetic_field
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 PIXEL_SIZE = 0.65
 SPACE = {"scale": (PIXEL_SIZE, PIXEL_SIZE), "units": ("µm", "µm")}
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 900)
-    return viewer
 
 
 @pytest.fixture
@@ -176,7 +164,7 @@ def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
     run = mapped(Run.create(tmp_path / "points", inputs.images, recipe, points=inputs.points))
     assert np.abs(run.table[["y", "x"]].to_numpy() - pixels).max() <= 0.5
     assert list(run.table["kind"]) == ["a", "b", "a"] and list(run.table["patch"]) == [0, 1, 2]
-    dock._set_run(run, inputs.layers)
+    dock._set_run(run, open_exploration(run), inputs.layers)
     click(viewer, pixels[1] * PIXEL_SIZE)
     assert list(dock.explorer.exploration.selection.rows) == [1]
 
@@ -399,7 +387,7 @@ def test_patches_of_a_projection_are_linked_on_every_plane(viewer, qtbot, tmp_pa
     recipe = Recipe.quick(patches.patches(), depth=patches.depth(), batch_size=4)
     inputs = dock.form.inputs()
     run = mapped(Run.create(tmp_path / "run", inputs.images, recipe))
-    dock._set_run(run, inputs.layers)
+    dock._set_run(run, open_exploration(run), inputs.layers)
     dock.explorer.exploration.selection.select_patch(9)
     outline = dock.explorer.link.highlight.data
     assert set(outline[:, 0, 1]) == planes and set(outline[:, 0, 0]) == {1}

@@ -1,31 +1,33 @@
 """Runs made from layers and opened again, what they left out, and the view of the images."""
 
-import os
-
 import numpy as np
 import pytest
 import tifffile
-from driving import MapsAtOnce, add_dock, drag, let_layout_settle, mapped, press_train
+from driving import (
+    MapsAtOnce,
+    add_dock,
+    drag,
+    let_layout_settle,
+    mapped,
+    needs_display,
+    press_train,
+)
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.gui._sentences import left_out
+from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.images import Skipped, open_file
 from napari_tsimcne.recipe import Grid, Objects, Recipe
 from napari_tsimcne.runs import Run
 from napari_tsimcne.samples import synthetic_field
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
+pytestmark = needs_display
 
 
 @pytest.fixture
-def viewer(make_napari_viewer, monkeypatch):
+def viewer(viewer, monkeypatch):
     monkeypatch.setattr("napari_tsimcne.gui._job.TrainingProcess", MapsAtOnce)
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 900)
     return viewer
 
 
@@ -150,8 +152,8 @@ def test_five_of_many_are_named():
 # --- the view -----------------------------------------------------------------------------------
 
 
-def camera_of(viewer):
-    camera = getattr(viewer, "scene", viewer).camera
+def view_of(viewer):
+    camera = camera_of(viewer)
     return (*camera.center, camera.zoom)
 
 
@@ -164,18 +166,18 @@ def train_and_settle(dock, qtbot):
 def test_the_images_are_fitted_again_beside_the_map(viewer, field, qtbot, tmp_path):
     viewer.add_image(field.image[0], name="DNA")
     dock = add_dock(viewer, tmp_path / "run")
-    before = camera_of(viewer)
+    before = view_of(viewer)
     train_and_settle(dock, qtbot)
-    after = camera_of(viewer)
+    after = view_of(viewer)
     viewer.reset_view()
-    assert after == pytest.approx(camera_of(viewer)) and after[-1] < before[-1]
+    assert after == pytest.approx(view_of(viewer)) and after[-1] < before[-1]
 
     # Of a second run as well.
     dock.form.folder.setText(str(tmp_path / "second"))
     train_and_settle(dock, qtbot)
-    after = camera_of(viewer)
+    after = view_of(viewer)
     viewer.reset_view()
-    assert after == pytest.approx(camera_of(viewer))
+    assert after == pytest.approx(view_of(viewer))
 
 
 def test_a_view_that_was_moved_stays(viewer, field, qtbot, tmp_path):
@@ -184,10 +186,10 @@ def test_a_view_that_was_moved_stays(viewer, field, qtbot, tmp_path):
     native = viewer.window._qt_viewer.canvas.native
     for _ in range(10):
         QApplication.processEvents()
-    fitted = camera_of(viewer)
+    fitted = view_of(viewer)
     middle = QPoint(native.width() // 2, native.height() // 2)
     drag(native, [middle, middle + QPoint(60, 10)],
-         arrived=lambda place: not np.allclose(camera_of(viewer), fitted))  # fmt: skip
-    moved = camera_of(viewer)
+         arrived=lambda place: not np.allclose(view_of(viewer), fitted))  # fmt: skip
+    moved = view_of(viewer)
     train_and_settle(dock, qtbot)
-    assert camera_of(viewer) == pytest.approx(moved)
+    assert view_of(viewer) == pytest.approx(moved)

@@ -8,7 +8,16 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from driving import TRAINING_MS, add_dock, drag, let_layout_settle, press_train, to_canvas, to_world
+from driving import (
+    TRAINING_MS,
+    add_dock,
+    drag,
+    let_layout_settle,
+    needs_display,
+    press_train,
+    to_canvas,
+    to_world,
+)
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
@@ -17,17 +26,7 @@ from napari_tsimcne.gui._map_view import dock_of
 from napari_tsimcne.runs import Run, TrainingProcess
 from napari_tsimcne.samples import nuclei_layers, synthetic_field
 
-pytestmark = pytest.mark.skipif(
-    os.name == "posix" and os.uname().sysname == "Linux" and not os.environ.get("DISPLAY"),
-    reason="no display: run with xvfb-run",
-)
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 900)
-    return viewer
+pytestmark = needs_display
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert np.array_equal(selection.mask, inside | added)
     lasso(view, right, Qt.KeyboardModifier.AltModifier)
     assert np.array_equal(selection.mask, inside & ~added)
-    QTest.mouseClick(view.undo_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.bar.undo, Qt.MouseButton.LeftButton)
     assert np.array_equal(selection.mask, inside | added)
 
     # A click in the image selects the patch there, and its point.
@@ -135,12 +134,12 @@ def test_a_click_on_a_point_and_pan_and_escape(dock, qtbot):
     QTest.keyClick(native, Qt.Key.Key_Escape)
     assert len(selection) == 0
 
-    QTest.mouseClick(view.pan_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.bar.tool_buttons["pan"], Qt.MouseButton.LeftButton)
     before = view.canvas.camera
     drag(native, [place, place + QPoint(40, 20), place + QPoint(80, 40)])
     qtbot.waitUntil(lambda: not np.allclose(view.canvas.camera, before))
     assert len(selection) == 0
-    QTest.mouseClick(view.home_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(view.bar.fit, Qt.MouseButton.LeftButton)
     assert np.allclose(view.canvas.camera, before)
 
 
@@ -248,6 +247,8 @@ def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
     selection = explorer.exploration.selection
     let_layout_settle(explorer.map_view, qtbot)
     selection.select_patch(7)
+    explorer.clusters_view.painting.setChecked(True)
+    (painted,) = set(explorer.link.cluster_layers.values())
     views = ("map_view", "gallery", "clusters_view")
     for closed in (["map_view"], ["gallery"], ["clusters_view"], views):
         for name in closed:
@@ -257,6 +258,8 @@ def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
         QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
         assert explorer.complete and not dock.show_button.isEnabled()
         let_layout_settle(explorer.map_view, qtbot)
+        # The new panel says that nothing is painted, and so it is.
+        assert not painted.visible and not explorer.clusters_view.painting.isChecked()
         # All have their place in the window, the map between the images and the form.
         window = dock.window()
         dock_of(explorer.clusters_view).raise_()

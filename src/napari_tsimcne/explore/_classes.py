@@ -174,10 +174,10 @@ def classes_of_clusters(clusters: Clusters) -> Classes:
     names = [cluster.name for cluster in clusters.all]
     colors = [cluster.color for cluster in clusters.all]
     keys = [cluster.id for cluster in clusters.all]
-    places = np.full(max([NONE, *keys]) + 1, len(keys), np.int32)
-    places[keys] = np.arange(len(keys))
-    codes = places[clusters.ids]
-    if (codes == len(keys)).any():
+    codes = clusters.places()
+    outside = codes < 0
+    codes[outside] = len(keys)
+    if outside.any():
         names.append(_differing(MISSING, names))
         colors.append(MISSING_COLOR if keys else PLAIN_COLOR)
         keys.append(NONE)

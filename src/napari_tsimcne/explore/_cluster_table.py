@@ -63,9 +63,8 @@ def value_counts(clusters: Clusters, column: pd.Series) -> pd.DataFrame:
         codes = np.where(codes < 0, len(names), codes)
         names = [*names, MISSING]
     order = [NONE, *(cluster.id for cluster in clusters.all)]
-    place = np.zeros(max(order) + 1, np.int64)
-    place[order] = np.arange(len(order))
-    cells = place[clusters.ids] * len(names) + codes
+    # The first row is of those in none, until it becomes that of all.
+    cells = (clusters.places().astype(np.int64) + 1) * len(names) + codes
     counts = np.bincount(cells, minlength=len(order) * len(names)).reshape(len(order), len(names))
     counts[0] = counts.sum(axis=0)
     found = pd.DataFrame(counts, index=pd.Index(order, name="id"), columns=names)

@@ -106,12 +106,15 @@ class Clusters:
 
     def names(self) -> pd.Series:
         """Name of each patch's cluster, (N,) categories in the clusters' order; missing: none."""
-        order = np.full(max([NONE, *(c.id for c in self.all)]) + 1, -1)
-        for place, cluster in enumerate(self.all):
-            order[cluster.id] = place
         categories = [cluster.name for cluster in self.all]
-        codes = pd.Categorical.from_codes(order[self._state.ids], categories)
-        return pd.Series(codes, name="cluster")
+        return pd.Series(pd.Categorical.from_codes(self.places(), categories), name="cluster")
+
+    def places(self) -> np.ndarray:
+        """Place of each patch's cluster in the list of all, (N,) int32; -1 for none."""
+        ids = [cluster.id for cluster in self.all]
+        places = np.full(max([NONE, *ids]) + 1, -1, np.int32)
+        places[ids] = np.arange(len(ids))
+        return places[self._state.ids]
 
     # --- changes ------------------------------------------------------------------------------
 

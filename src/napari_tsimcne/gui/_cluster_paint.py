@@ -19,6 +19,7 @@ from napari_tsimcne.gui._cluster_pictures import (
 )
 from napari_tsimcne.gui._highlight import label_colors
 from napari_tsimcne.gui._outlines import VIEW, LinkedLayer, matrix
+from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.runs import Run
 
 OPACITY = 0.75
@@ -129,13 +130,11 @@ class ClusterPaint:
             opacity=OPACITY,
             metadata=dict(VIEW),
         )
-        active = self._viewer.layers.selection.active
         below = [one for name in images for one in self._linked[name].all]
         top = max(self._viewer.layers.index(one) for one in below)
-        self._viewer.layers.insert(top + 1, layer)
+        with active_layer_kept(self._viewer):
+            self._viewer.layers.insert(top + 1, layer)
         layer.editable = False
-        # The user's layer stays the one that is worked on.
-        self._viewer.layers.selection.active = active
         self.layers |= dict.fromkeys(images, layer)
 
     def _painted(self, name: str, linked: LinkedLayer) -> Painted:

@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QPixmap
 
 from napari_tsimcne.explore import NONE, Exploration, medoids
-from napari_tsimcne.gui._crops import Crops
+from napari_tsimcne.gui._crops import Crops, pixmap
 from napari_tsimcne.gui._newest import Newest
 from napari_tsimcne.gui._ties import Ties
 
@@ -87,7 +87,7 @@ class TypicalPictures(QObject):
     def _on_answer(self, found: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
         for cluster_id, (rows, pictures) in found.items():
             self._rows[cluster_id] = rows
-            self._pictures[cluster_id] = [_pixmap(picture) for picture in pictures]
+            self._pictures[cluster_id] = [pixmap(picture) for picture in pictures]
         self.changed.emit()
         self._ask()
 
@@ -105,10 +105,3 @@ def _typical(
             rows = medoids(exploration.features, ids == cluster_id, COUNT)
         found[cluster_id] = (rows, crops.pictures(rows))
     return found
-
-
-def _pixmap(picture: np.ndarray) -> QPixmap:
-    height, width, _ = picture.shape
-    picture = np.ascontiguousarray(picture)
-    image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
-    return QPixmap.fromImage(image)

@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 from psygnal import Signal
+from qtpy.QtGui import QImage, QPixmap
 
 from napari_tsimcne.explore import composite, rgb_pictures
 from napari_tsimcne.gui._outlines import LinkedLayer
@@ -18,6 +19,14 @@ COLORMAPS = ("bop blue", "bop orange", "bop purple", "green", "gray", "red", "cy
 """Of the channels of an image, in turn."""
 
 STEPS = np.linspace(0, 1, 256)
+
+
+def pixmap(picture: np.ndarray) -> QPixmap:
+    """Make a pixmap of a picture, (S, S, 3) uint8."""
+    rows, columns = picture.shape[:2]
+    data = np.ascontiguousarray(picture).tobytes()
+    # The pixmap is a copy: the data may go.
+    return QPixmap.fromImage(QImage(data, columns, rows, 3 * columns, QImage.Format.Format_RGB888))
 
 
 class _Look(NamedTuple):

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Embedding, EpochEnded, Event, Prepared, Progress
+from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._column import Column
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._form import TrainingForm
@@ -221,7 +222,7 @@ class TsimcneDock(QWidget):
         layers = self._still_there(self.job.inputs.layers)
         self._end_job("Stopped: the map shows what was learnt until then."
                       if run.info.state == "stopped" else "Done.")  # fmt: skip
-        self._set_run(run, layers)
+        self._set_run(run, open_exploration(run), layers)
         if run.info.skipped:
             show_warning(self.left_out.text())
         self.ended.emit()
@@ -259,7 +260,8 @@ class TsimcneDock(QWidget):
             Where the folder holds no run with a map.
         """
         run = Run.open(folder)
-        open_exploration(run)  # refused before anything is changed
+        # First: what is damaged is refused before anything is changed.
+        exploration = open_exploration(run)
         before = len(self.viewer.layers)
         layers = link_images(self.viewer, run)
         # Once the images are there: they decide what can be chosen.
@@ -268,7 +270,7 @@ class TsimcneDock(QWidget):
         if len(self.viewer.layers) > before:
             self.image_view.fit()
             self.viewer.layers.selection.active = next(iter(layers.values())).layer
-        self._set_run(run, layers)
+        self._set_run(run, exploration, layers)
 
     def _choose_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
@@ -278,12 +280,14 @@ class TsimcneDock(QWidget):
             except InputError as error:
                 show_error(str(error))
 
-    def _set_run(self, run: Run, layers: Mapping[str, LinkedLayer]) -> None:
+    def _set_run(
+        self, run: Run, exploration: Exploration, layers: Mapping[str, LinkedLayer]
+    ) -> None:
         if self.explorer is not None:
             self.explorer.close()
             self.explorer = None
         self.left_out.setText(left_out(run.info.skipped))
-        self.explorer = Explorer(self.viewer, run, layers, self)
+        self.explorer = Explorer(self.viewer, run, exploration, layers, self)
         self.explorer.changed.connect(self._refresh)
         # The images have another room then.
         self.explorer.arranged.connect(self.image_view.fit_later)

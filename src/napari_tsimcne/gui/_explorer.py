@@ -9,7 +9,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
-from napari_tsimcne.explore import Coloring
+from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._clusters_view import ClustersView
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._gallery import Gallery
@@ -17,7 +17,7 @@ from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.gui._map_copy import MapCopy
 from napari_tsimcne.gui._map_view import MapView, dock_of
 from napari_tsimcne.gui._outlines import LinkedLayer
-from napari_tsimcne.runs import Autosave, Run, open_exploration
+from napari_tsimcne.runs import Autosave, Run
 
 MAP_NAME = "t-SimCNE map"
 GALLERY_NAME = "t-SimCNE gallery"
@@ -37,17 +37,12 @@ class Explorer(QObject):
     ----------
     viewer
         The napari viewer.
-    run
-        With a map.
+    run, exploration
+        With a map, and what was found on it so far.
     layers
         That show the run's images, by image name.
     beside
         The widget in whose dock's place the clusters become a tab, and beside which the map stands.
-
-    Raises
-    ------
-    InputError
-        Where the map, or what was found on it, is damaged.
     """
 
     changed = Signal()
@@ -55,11 +50,15 @@ class Explorer(QObject):
     _failed_to_save = Signal(str)
 
     def __init__(
-        self, viewer: Any, run: Run, layers: Mapping[str, LinkedLayer], beside: QWidget
+        self,
+        viewer: Any,
+        run: Run,
+        exploration: Exploration,
+        layers: Mapping[str, LinkedLayer],
+        beside: QWidget,
     ) -> None:
         super().__init__(beside)
-        self.run = run
-        self.exploration = open_exploration(run)
+        self.run, self.exploration = run, exploration
         self.coloring = Coloring(self.exploration)
         self.crops = Crops(run, layers)
         self.link = ImageLink(viewer, run, self.exploration, layers)
@@ -117,6 +116,8 @@ class Explorer(QObject):
             self._take_away(self.gallery, self._on_gallery_closed)
             self._take_away(self.clusters_view, self._on_clusters_closed)
             self.gallery = self.clusters_view = None
+            # As when the user closes the panel: a new one begins without.
+            self.link.paint_clusters(False)
             self._show_map()
         if self.gallery is None:
             self._show_gallery()

@@ -35,6 +35,7 @@ from napari_tsimcne.gui._gallery_bar import (
 from napari_tsimcne.gui._gallery_list import PictureList
 from napari_tsimcne.gui._newest import Newest
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._ties import Ties
 
 NOTHING = "Select points on the map to see their patches here."
 RANKED = 100
@@ -57,7 +58,7 @@ class Gallery(QWidget):
     def __init__(self, exploration: Exploration, crops: Crops) -> None:
         super().__init__()
         self._exploration, self._crops = exploration, crops
-        self._ranking = self._changing = self._released = False
+        self._ranking = self._changing = False
         self._first: int | None = None
         self._seed = 0
         self.bar = GalleryBar(list(exploration.columns().columns), crops)
@@ -67,17 +68,19 @@ class Gallery(QWidget):
         self._sorting, self._searching = Newest(self), Newest(self)
         self._build()
         self._connect()
+        self._ties = Ties(
+            self,
+            (exploration.selection.changed, self._on_selection),
+            (exploration.clusters.changed, self._on_clusters),
+            (crops.changed, self._on_look),
+        )
         self._show_selection()
 
     def release(self) -> None:
         """Let go of the models."""
-        if self._released:
-            return
-        self._released = True
         self._sorting.cancel()
         self._searching.cancel()
-        for signal, slot in self._followed():
-            signal.disconnect(slot, missing_ok=True)
+        self._ties.cut()
 
     def show_similar(self, rows: np.ndarray) -> None:
         """Rank the patches most similar to any of these, (n,), and show the first 100."""
@@ -125,13 +128,6 @@ class Gallery(QWidget):
         for job in (self._sorting, self._searching):
             job.busy_changed.connect(self._show_busy)
             job.failed.connect(lambda reason: self._say(f"{capital(reason)}."))
-        for signal, slot in self._followed():
-            signal.connect(slot)
-
-    def _followed(self) -> Iterator[tuple[Any, Callable[..., None]]]:
-        yield self._exploration.selection.changed, self._on_selection
-        yield self._exploration.clusters.changed, self._on_clusters
-        yield self._crops.changed, self._on_look
 
     def event(self, event: QEvent) -> bool:
         """Let go of the models when the dock, which is not coming back, is closed."""

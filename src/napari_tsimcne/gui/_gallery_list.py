@@ -18,7 +18,7 @@ from qtpy.QtCore import (
     Qt,
     Signal,
 )
-from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap
+from qtpy.QtGui import QColor, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.explore import NONE, Exploration
-from napari_tsimcne.gui._crops import Crops
+from napari_tsimcne.gui._crops import Crops, pixmap
 from napari_tsimcne.patches import COLUMNS
 
 FRAME = 3
@@ -100,13 +100,8 @@ class PictureModel(QAbstractListModel):
 
     def _make_pictures(self, batch: int) -> list[QPixmap]:
         start = batch * self._batch
-        pictures = self._crops.pictures(self.rows[start : start + self._batch])
-        side = self._crops.side
-        rgb = QImage.Format.Format_RGB888
-        return [
-            QPixmap.fromImage(QImage(picture.tobytes(), side, side, 3 * side, rgb))
-            for picture in pictures
-        ]
+        rows = self.rows[start : start + self._batch]
+        return [pixmap(picture) for picture in self._crops.pictures(rows)]
 
 
 class PictureDelegate(QStyledItemDelegate):

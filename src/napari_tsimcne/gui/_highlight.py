@@ -21,6 +21,7 @@ from napari_tsimcne.gui._outlines import (
     matrix,
     transformed,
 )
+from napari_tsimcne.gui._viewer import active_layer_kept
 
 HIGHLIGHT_NAME = "selected patches"
 MANY_NAME = "selected patches (many)"
@@ -138,21 +139,19 @@ class Highlight:
         windows = self._windows
         assert windows is not None
         frame = windows.frame.layer
-        active = self._viewer.layers.selection.active
-        self._picture = self._viewer.add_labels(
-            PaintedArray(windows.frame.axes, windows.shape, np.uint8, self._paint),
-            name=MANY_NAME,
-            affine=windows.affine,
-            units=frame.units,
-            axis_labels=frame.axis_labels,
-            colormap=label_colors([self._color]),
-            visible=visible,
-            metadata=dict(VIEW),
-            opacity=1.0 if windows.pixels >= COARSE else FILLED_OPACITY,
-        )
+        with active_layer_kept(self._viewer):
+            self._picture = self._viewer.add_labels(
+                PaintedArray(windows.frame.axes, windows.shape, np.uint8, self._paint),
+                name=MANY_NAME,
+                affine=windows.affine,
+                units=frame.units,
+                axis_labels=frame.axis_labels,
+                colormap=label_colors([self._color]),
+                visible=visible,
+                metadata=dict(VIEW),
+                opacity=1.0 if windows.pixels >= COARSE else FILLED_OPACITY,
+            )
         self._picture.editable = False
-        # The user's layer stays the one that is worked on.
-        self._viewer.layers.selection.active = active
 
     def _paint(self, at: Mapping[str, int], rows: Any, columns: Any) -> np.ndarray:
         return self._plane(tuple(at.values()))[rows, columns]
@@ -207,11 +206,11 @@ def windows_in_frame(
     They fit where rows and columns of their images run along those of the frame.
     """
     frame = max(layers.values(), key=lambda linked: linked.layer.ndim)
-    codes = table["image"].astype("category").cat
+    of_image = table.groupby("image", sort=False).indices
     number = np.full(len(table), -1)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for name, linked in layers.items():
-        rows = np.flatnonzero(codes.codes == _place(codes.categories, name))
+        rows = of_image.get(name, np.zeros(0, np.intp))
         found = _in_frame(table, rows, linked, frame, projected)
         if found is None:
             return None
@@ -241,10 +240,6 @@ def windows_in_frame(
         np.where(place == EVERYWHERE, EVERYWHERE, place - begin),
         number,
     )
-
-
-def _place(categories: pd.Index, name: str) -> int:
-    return int(categories.get_loc(name)) if name in categories else -2
 
 
 def _in_frame(

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_info
 
 from napari_tsimcne.explore import Mode
 from napari_tsimcne.gui._map_tools import selection_mode
+from napari_tsimcne.gui._viewer import active_layer_kept, camera_of
 
 LASSO_NAME = "lasso"
 LASSO_COLOR = "#ffd24a"
@@ -126,27 +127,21 @@ class ImageLasso:
     def _draw(self, outline: np.ndarray) -> None:
         edges = np.stack([outline, np.roll(outline, -1, axis=0) - outline], axis=1)
         if self._line is not None and self._line in self._viewer.layers:
-            self._line.edge_width = WIDTH / self._zoom()
+            self._line.edge_width = WIDTH / camera_of(self._viewer).zoom
             self._line.data = edges
         elif len(outline):
             self._add_line(edges)
 
     def _add_line(self, edges: np.ndarray) -> None:
-        active = self._viewer.layers.selection.active
         like = max(self._viewer.layers, key=lambda layer: layer.ndim)
-        self._line = self._viewer.add_vectors(
-            edges,
-            name=LASSO_NAME,
-            units=like.units[-2:],
-            axis_labels=like.axis_labels[-2:],
-            edge_color=LASSO_COLOR,
-            edge_width=WIDTH / self._zoom(),
-            vector_style="line",
-            opacity=1.0,
-        )
-        # The user's layer stays the one that is worked on.
-        self._viewer.layers.selection.active = active
-
-    def _zoom(self) -> float:
-        # Newer versions of napari keep the camera in a scene.
-        return getattr(self._viewer, "scene", self._viewer).camera.zoom
+        with active_layer_kept(self._viewer):
+            self._line = self._viewer.add_vectors(
+                edges,
+                name=LASSO_NAME,
+                units=like.units[-2:],
+                axis_labels=like.axis_labels[-2:],
+                edge_color=LASSO_COLOR,
+                edge_width=WIDTH / camera_of(self._viewer).zoom,
+                vector_style="line",
+                opacity=1.0,
+            )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_tsimcne.gui._viewer import camera_of
+
 LAYOUT_MS = 200
 """After which the canvas of the images has the size that a change of the window gives it."""
 
@@ -35,14 +37,14 @@ class ImageView(QObject):
     def fit(self) -> None:
         """Show the whole images."""
         self._viewer.reset_view()
-        self._fitted = self._camera().center
+        self._fitted = camera_of(self._viewer).center
 
     def fit_later(self) -> None:
         """Show the whole images once the window has laid itself out, unless the view was moved."""
         self._later.start()
 
     def _fit_unmoved(self) -> None:
-        camera, before = self._camera(), self._fitted
+        camera, before = camera_of(self._viewer), self._fitted
         center, zoom, angles = camera.center, camera.zoom, camera.angles
         self.fit()
         # The mouse zooms about the place under it, so that the centre tells that as well. The zoom
@@ -53,7 +55,3 @@ class ImageView(QObject):
             camera.center, camera.zoom, camera.angles = center, zoom, angles
             self._fitted = before
         self.settled.emit()
-
-    def _camera(self) -> Any:
-        # Newer versions of napari keep the camera in a scene.
-        return getattr(self._viewer, "scene", self._viewer).camera

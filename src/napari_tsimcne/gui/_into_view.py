@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.gui._outlines import LinkedLayer, matrix, transformed
+from napari_tsimcne.gui._viewer import camera_of
 
 LEAST_ON_SCREEN = 40
 """Pixels of the screen along the side of a patch, below which the view is zoomed in."""
@@ -33,8 +34,7 @@ def bring_into_view(viewer: Any, linked: LinkedLayer, patch: pd.Series, projecte
     for axis, letter in enumerate(linked.axes):
         if letter not in kept and missing + axis not in displayed:
             viewer.dims.set_point(missing + axis, world[axis])
-    # Newer versions of napari keep the camera in a scene.
-    camera = getattr(viewer, "scene", viewer).camera
+    camera = camera_of(viewer)
     whole = np.concatenate([np.zeros(missing), world])
     if projected and "Z" in linked.axes and viewer.dims.ndisplay == 3:
         # The middle of the depth that was projected.

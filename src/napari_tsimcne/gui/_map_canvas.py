@@ -15,6 +15,7 @@ from qtpy.QtGui import QKeyEvent, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tsimcne.gui._map_overlay import MapOverlay, OverlayWidget
+from napari_tsimcne.gui._viewer import camera_of
 
 MARGIN = 0.94
 """Share of the canvas that the whole map fills."""
@@ -57,8 +58,7 @@ class MapCanvas(QWidget):
         self.overlay = MapOverlay()
         self._over: OverlayWidget | None = None
         self._box = box
-        # Newer versions of napari keep the camera in a scene.
-        self._camera = getattr(self.model, "scene", self.model).camera
+        self._camera = camera_of(self.model)
         self._camera.events.zoom.connect(self._on_camera)
         self._camera.events.center.connect(self._on_camera)
         self._fitted: tuple[float, ...] | None = None

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 from qtpy.QtCore import QPoint, QRect, QSize, Qt
-from qtpy.QtGui import QFontMetrics, QGuiApplication, QImage, QPixmap
+from qtpy.QtGui import QFontMetrics, QGuiApplication, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from napari_tsimcne.explore import Clusters
+from napari_tsimcne.gui._crops import pixmap
 
 PICTURE = 128
 """Pixels of the picture's side."""
@@ -116,10 +117,7 @@ def beside(pointer: QPoint, card: QSize, room: QRect) -> QPoint:
 
 
 def _scaled(picture: np.ndarray) -> QPixmap:
-    rows, columns = picture.shape[:2]
-    data = np.ascontiguousarray(picture).tobytes()
-    image = QImage(data, columns, rows, 3 * columns, QImage.Format.Format_RGB888)
-    return QPixmap.fromImage(image).scaled(
+    return pixmap(picture).scaled(
         PICTURE,
         PICTURE,
         Qt.AspectRatioMode.KeepAspectRatio,

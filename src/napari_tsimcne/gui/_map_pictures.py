@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
 from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 
@@ -13,6 +14,7 @@ from napari_tsimcne.explore import Coloring, Exploration, lay_out, rgba, without
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._map_canvas import MapCanvas
 from napari_tsimcne.gui._map_points import SELECTED_COLOR
+from napari_tsimcne.gui._newest import Newest
 
 DELAY_MS = 80
 """After a move of the camera until pictures are drawn for the new view."""
@@ -88,7 +90,8 @@ class MapPictures(QObject):
         self._preference = np.random.default_rng(0).permutation(len(points))
         self._always = False
         self._now: _Drawing | None = None
-        self._working = self._outdated = self._released = False
+        self._work = Newest(self)
+        self._work.failed.connect(lambda reason: show_error(f"t-SimCNE: {reason}"))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
@@ -101,8 +104,8 @@ class MapPictures(QObject):
 
     def release(self) -> None:
         """Let go of what is followed; a drawing under way is dropped."""
-        self._released = True
         self._timer.stop()
+        self._work.cancel()
         for signal in self._signals:
             signal.disconnect(self._on_changed, missing_ok=True)
 
@@ -136,23 +139,15 @@ class MapPictures(QObject):
         self._timer.start()
 
     def _draw(self) -> None:
-        if self._working:
-            self._outdated = True
-            return
         view = self._view()
-        if view is None and self._now is None:
+        if view is not None:
+            self._work.ask(partial(self._drawing, view), self._on_drawing)
             return
-        if view is None:
+        self._work.cancel()
+        if self._now is not None:
             self._now = None
             self._canvas.overlay.draw_pictures(None, np.zeros(2), 1)
             self.drawn.emit()
-            return
-        self._working, self._outdated = True, False
-        create_worker(
-            self._drawing,
-            view,
-            _connect={"returned": self._on_drawing, "finished": self._on_finished},
-        )
 
     def _view(self) -> _View | None:
         if self._canvas.qt_viewer is None:
@@ -202,14 +197,7 @@ class MapPictures(QObject):
         return _Drawing(view, rows, image)
 
     def _on_drawing(self, drawing: _Drawing) -> None:
-        if self._released or self._outdated:
-            return
         self._now = drawing
         pixel = 1 / (drawing.view.zoom * drawing.view.ratio)
         self._canvas.overlay.draw_pictures(drawing.image, drawing.view.low, pixel)
         self.drawn.emit()
-
-    def _on_finished(self) -> None:
-        self._working = False
-        if self._outdated and not self._released:
-            self._draw()

@@ -32,11 +32,9 @@ from napari_tsimcne.gui._map_hover import Hover
 from napari_tsimcne.gui._map_icons import IconButton
 from napari_tsimcne.gui._map_pick import NearestPoint
 from napari_tsimcne.gui._map_pictures import MapPictures
-from napari_tsimcne.gui._map_points import SELECTED_COLOR, MapPoints
-from napari_tsimcne.gui._map_tools import MapTools, Tool, selection_mode
+from napari_tsimcne.gui._map_points import MapPoints
+from napari_tsimcne.gui._map_tools import MapTools, Tool
 from napari_tsimcne.gui._map_window import MapWindow
-
-__all__ = ["SELECTED_COLOR", "MapView", "dock_of", "selection_mode"]
 
 CLICK_PIXELS = 8
 """From a point, within which a click takes it."""
@@ -182,31 +180,6 @@ class MapView(QWidget):
     def chosen(self) -> Points:
         """The selected points."""
         return self.map_points.chosen
-
-    @property
-    def lasso_button(self) -> IconButton:
-        """Switches to the lasso."""
-        return self.bar.tool_buttons["lasso"]
-
-    @property
-    def pan_button(self) -> IconButton:
-        """Switches to moving the map."""
-        return self.bar.tool_buttons["pan"]
-
-    @property
-    def undo_button(self) -> IconButton:
-        """Takes back the last change of selection or clusters."""
-        return self.bar.undo
-
-    @property
-    def redo_button(self) -> IconButton:
-        """Makes it again."""
-        return self.bar.redo
-
-    @property
-    def home_button(self) -> IconButton:
-        """Shows the whole map."""
-        return self.bar.fit
 
     # --- place --------------------------------------------------------------------------------
 

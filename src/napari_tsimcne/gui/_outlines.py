@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from napari.layers import Layer, Vectors
 
+from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.patches import patch_corners
 
 VIEW = {"napari-tsimcne": "view"}
@@ -96,20 +97,18 @@ class OutlineLayer:
         self.remove()
         if not len(vectors):
             return
-        active = self._viewer.layers.selection.active
-        self._layer = self._viewer.add_vectors(
-            vectors,
-            name=self._name,
-            affine=matrix(frame),
-            units=frame.units,
-            axis_labels=frame.axis_labels,
-            edge_color=self._color,
-            edge_width=self._edge * float(table["size"].iloc[0]),
-            vector_style="line",
-            opacity=1.0,
-        )
-        # The user's layer stays the one that is worked on.
-        self._viewer.layers.selection.active = active
+        with active_layer_kept(self._viewer):
+            self._layer = self._viewer.add_vectors(
+                vectors,
+                name=self._name,
+                affine=matrix(frame),
+                units=frame.units,
+                axis_labels=frame.axis_labels,
+                edge_color=self._color,
+                edge_width=self._edge * float(table["size"].iloc[0]),
+                vector_style="line",
+                opacity=1.0,
+            )
 
     def clear(self) -> None:
         """Draw nothing; the layer stays, as it takes long to add and to remove one."""

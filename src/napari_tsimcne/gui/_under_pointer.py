@@ -32,7 +32,7 @@ class PatchesUnder:
 
     def __init__(self, viewer: Any, table: pd.DataFrame, projected: bool) -> None:
         self._viewer, self._table, self._projected = viewer, table, projected
-        self._images = table["image"].astype("category").cat
+        self._of_image = table.groupby("image", sort=False).indices
 
     def place(self, layers: Mapping[str, LinkedLayer], position: tuple[float, ...]) -> int | None:
         """Patch at a place in world coordinates, of the topmost visible image that has one."""
@@ -122,9 +122,7 @@ class PatchesUnder:
         return round(at.get("T", 0)), 0 if self._projected else round(at.get("Z", 0))
 
     def _rows(self, image: str) -> np.ndarray:
-        known = self._images.categories
-        place = known.get_loc(image) if image in known else -2
-        return np.flatnonzero(self._images.codes == place)
+        return self._of_image.get(image, np.zeros(0, np.intp))
 
     def _on_plane(self, image: str, t: int, z: int) -> np.ndarray:
         rows = self._rows(image)

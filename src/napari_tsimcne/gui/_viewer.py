@@ -1,0 +1,20 @@
+"""What is done with any viewer of napari, whichever version it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def camera_of(viewer: Any) -> Any:
+    """Return the camera of a viewer: newer versions of napari keep it in a scene."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+@contextmanager
+def active_layer_kept(viewer: Any) -> Iterator[None]:
+    """Let layers be added while the user's layer stays the one that is worked on."""
+    active = viewer.layers.selection.active
+    yield
+    viewer.layers.selection.active = active
