@@ -285,11 +285,12 @@ def test_two_kinds_of_patches_separate_on_the_map():
 
 def test_preview_gives_the_patch_and_its_views():
     patches = discs_and_crosses()[:3]
-    shown = preview(patches, 8, EIGHT_BITS, False, small_recipe())
+    augmentations = small_recipe().augmentations
+    shown = preview(patches, 8, EIGHT_BITS, False, augmentations, 16)
     assert shown.shape == (3, 9, 1, 16, 16) and shown.dtype == np.float32
     assert np.allclose(shown[:, 0], patches / 255, atol=1e-6)
     assert np.abs(shown[:, 1:] - shown[:, :1]).mean() > 0.01
-    assert np.array_equal(shown, preview(patches, 8, EIGHT_BITS, False, small_recipe()))
+    assert np.array_equal(shown, preview(patches, 8, EIGHT_BITS, False, augmentations, 16))
 
 
 def test_familiarity_is_calibrated_on_held_out_patches():

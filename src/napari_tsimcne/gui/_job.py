@@ -16,11 +16,11 @@ from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs import Run, TrainingProcess
 
 
-class _CancelledError(Exception):
-    pass
+class CancelledError(Exception):
+    """The user has stopped the work; raised where it asks whether to go on."""
 
 
-class _Job(QObject):
+class Job(QObject):
     """Work in a worker thread; every signal arrives in the thread of the window.
 
     ``placing`` says what is done, how much of it, and of how much. ``finished`` carries the
@@ -33,9 +33,8 @@ class _Job(QObject):
     failed = Signal(str)
     cancelled = Signal()
 
-    def __init__(self, inputs: Inputs, recipe: Recipe) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.inputs, self.recipe = inputs, recipe
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()
@@ -61,7 +60,7 @@ class _Job(QObject):
     def _work(self) -> None:
         try:
             self._run()
-        except _CancelledError:
+        except CancelledError:
             self._tell(self.cancelled)
         except Exception as error:
             self._tell(self.failed, sentence(error))
@@ -71,7 +70,7 @@ class _Job(QObject):
 
     def _on_placing(self, what: str, done: int, total: int) -> None:
         if self._stop.is_set():
-            raise _CancelledError
+            raise CancelledError
         self._tell(self.placing, what, done, total)
 
     def _tell(self, signal: object, *values: object) -> None:
@@ -79,8 +78,12 @@ class _Job(QObject):
             signal.emit(*values)  # type: ignore[attr-defined]
 
 
-class PlacingJob(_Job):
+class PlacingJob(Job):
     """Places windows and cuts none; ``finished`` carries what was `Placed`."""
+
+    def __init__(self, inputs: Inputs, recipe: Recipe) -> None:
+        super().__init__()
+        self.inputs, self.recipe = inputs, recipe
 
     def _run(self) -> None:
         images = [image.at_depth(self.recipe.depth) for image in self.inputs.images]
@@ -94,7 +97,7 @@ class PlacingJob(_Job):
         self._tell(self.finished, placed)
 
 
-class TrainingJob(_Job):
+class TrainingJob(Job):
     """One training: cuts patches, then trains in a child; ``finished`` carries the run.
 
     ``told`` carries the events of the child. Stopped while patches were cut, it is cancelled;
@@ -104,7 +107,8 @@ class TrainingJob(_Job):
     told = Signal(object)
 
     def __init__(self, inputs: Inputs, recipe: Recipe, folder: Path, device: str) -> None:
-        super().__init__(inputs, recipe)
+        super().__init__()
+        self.inputs, self.recipe = inputs, recipe
         self._folder, self._device = folder, device
         self.process: TrainingProcess | None = None
 

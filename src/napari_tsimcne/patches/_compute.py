@@ -15,6 +15,9 @@ from dask.callbacks import Callback
 
 from napari_tsimcne.errors import InputError
 
+THREADS = 1 + (os.cpu_count() or 1)
+"""One more than cores: it works while another waits for the disk."""
+
 AT_ONCE = 512
 """Tasks of one graph: enough to share what they read, not so many that planning takes long."""
 
@@ -22,7 +25,7 @@ AT_ONCE = 512
 def compute_in_order(tasks: Iterable[Any], at_once: int) -> Iterator[Any]:
     """Yield the results of delayed tasks in their order; so many are held at once."""
     remaining = iter(tasks)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
         while portion := list(islice(remaining, at_once)):
             yield from dask.compute(*portion, scheduler=pool)
 
@@ -58,7 +61,7 @@ class _StoppedError(Exception):
 
 def _in_threads() -> Any:
     """Take portions of tasks, give iterators over their results."""
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=THREADS) as pool:
         portion = yield
         while True:
             portion = yield _streamed(portion, pool)

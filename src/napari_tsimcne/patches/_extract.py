@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 BLOCK_BYTES = 16 << 20
 """Of one block that is read at once, about: it bounds what each core holds in memory."""
 
-WRITTEN_BYTES = 4 << 20
+WRITTEN_BYTES = 8 << 20
 """Of crops that are made before they are written, about: so few that their memory is used again."""
 
 HANDED_OVER = 16

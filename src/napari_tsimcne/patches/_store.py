@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.patches._direct import ALIGNED, DirectFile
 
 COPIED_AT_ONCE = 1 << 26
 
@@ -26,16 +27,16 @@ def write_rows(path: Path, rows: np.ndarray, crops: np.ndarray) -> None:
     Several threads and processes may write different rows at once. Plain writing, no memory map:
     what was written would count as memory of the process.
     """
-    with path.open("r+b") as file:
+    with path.open("rb") as file:
         shape, dtype, start = _read_header(file)
-        if crops.shape[1:] != shape[1:] or crops.dtype != dtype:
-            raise ValueError(f"crops {crops.shape} {crops.dtype} do not fit the store {shape}")
-        crop_bytes = int(np.prod(shape[1:])) * dtype.itemsize
-        crops = np.ascontiguousarray(crops)
-        breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    if crops.shape[1:] != shape[1:] or crops.dtype != dtype:
+        raise ValueError(f"crops {crops.shape} {crops.dtype} do not fit the store {shape}")
+    crop_bytes = int(np.prod(shape[1:])) * dtype.itemsize
+    crops = np.ascontiguousarray(crops)
+    breaks = np.flatnonzero(np.diff(rows) != 1) + 1
+    with DirectFile(path) as store:
         for run, part in zip(np.split(rows, breaks), np.split(crops, breaks), strict=True):
-            file.seek(start + int(run[0]) * crop_bytes)
-            file.write(part.data)
+            store.write(part.data.cast("B"), start + int(run[0]) * crop_bytes)
 
 
 def keep_rows(path: Path, kept: np.ndarray) -> None:
@@ -57,15 +58,16 @@ def keep_rows(path: Path, kept: np.ndarray) -> None:
                 written += len(part)
         file.truncate(start + written * crop_bytes)
         file.seek(0)
-        # The header has room to grow, so that a smaller count takes the same number of bytes.
         _write_header(file, (written, *shape[1:]), dtype)
-        if file.tell() != start:
-            raise RuntimeError("the header of the patch store changed its length")
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> None:
     header = {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-    npy.write_array_header_1_0(file, header)
+    magic = npy.magic(1, 0)
+    # Filled up with blanks, as the format allows: the values begin where direct writing can.
+    length = ALIGNED - len(magic) - 2
+    text = repr(header).encode("latin1")
+    file.write(magic + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n")
 
 
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:

@@ -31,6 +31,7 @@ def _build(
     background: Background | None = None,
     rgb: bool = False,
     views: str | None = None,
+    augmentations: Augmentations | None = None,
     normalization: NormalizationName | None = None,
     margin: int | None = None,
     epochs: Sequence[int] | None = None,
@@ -56,6 +57,8 @@ def _build(
         The images are RGB; decides the views where ``views`` is not given.
     views
         ``fluorescence``, ``histology`` or ``natural``; the paper's are ``natural``.
+    augmentations
+        What a view may change, in place of ``views``.
     normalization
         ``percentile``, ``image`` or ``none``; if not given, ``none`` for RGB and for the paper.
     margin
@@ -83,7 +86,7 @@ def _build(
     kind = views or ("natural" if published else "histology" if rgb else "fluorescence")
     if kind not in VIEWS:
         raise InputError(f"views '{kind}' are not known: use one of {', '.join(VIEWS)}")
-    augmentations: Augmentations = VIEWS[kind]
+    augmentations = augmentations or VIEWS[kind]
     stages = _STAGES[name](batch_size or (1024 if published else 256), map_dimensions)
     if epochs is not None:
         if len(epochs) != len(stages):
