@@ -29,6 +29,13 @@ def _own_napari_settings(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
+def _own_memory(tmp_path, monkeypatch):
+    """What the window remembers between its openings."""
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path.parent / f"{tmp_path.name}-remembered"))
+
+
+@pytest.fixture(autouse=True)
 def _no_training_is_left(monkeypatch):
     """End trainings that outlive their test, as they outlive a window."""
     started = []

@@ -70,6 +70,16 @@ class BackgroundRule(StrEnum):
     tissue = "tissue"
 
 
+class Device(StrEnum):
+    """Devices to compute on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
 Axes = Annotated[
     str | None,
     _of_images(

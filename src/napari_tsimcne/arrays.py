@@ -23,7 +23,8 @@ def _decode(value: Any) -> Any:
     data = base64.b64decode(value["data"], validate=True)
     if dtype.hasobject or prod(shape) * dtype.itemsize != len(data):
         raise ValueError(f"{len(data)} bytes are no {dtype} of shape {shape}")
-    return np.frombuffer(data, dtype).reshape(shape)
+    # A copy, since one on top of bytes cannot be written to, of which torch warns.
+    return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
 AnyArray = Annotated[

@@ -1,4 +1,4 @@
-"""The command line: run, train, open, embed, evaluate, demo.
+"""The command line: run, train, open, add, embed, evaluate, demo.
 
 Heavy packages are imported inside the commands, so that ``--help`` answers at once.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import traceback
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +16,8 @@ import typer
 
 from napari_tsimcne import __version__
 from napari_tsimcne import _options as options
+from napari_tsimcne._add import add_images, embed_quietly
+from napari_tsimcne._demo import run_demo
 from napari_tsimcne._terminal import (
     FAILURE,
     USER_ERROR,
@@ -41,32 +42,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_debug = False
-
-
-class Device(StrEnum):
-    """Devices to train on."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
-DeviceOption = Annotated[Device, typer.Option(help="Where to train.")]
-DebugOption = Annotated[
-    bool,
-    typer.Option(
-        "--debug", help="Show the traceback of an error.", callback=lambda v: _set_debug(v)
-    ),
-]
-
-
-def _set_debug(value: bool) -> bool:
-    global _debug
-    _debug = _debug or value
-    return value
+# Read in `main`, which has the errors.
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -110,7 +89,7 @@ def run(
     pretrained: options.Pretrained = "",
     freeze_backbone: options.FreezeBackbone = False,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
-    device: DeviceOption = Device.auto,
+    device: options.DeviceOption = options.Device.auto,
     dask_scheduler: options.DaskScheduler = None,
     cut_only: Annotated[
         bool, typer.Option("--cut-only", help="Cut the patches; learn later, with train.")
@@ -221,43 +200,11 @@ def demo(
         "tsimcne-demo"
     ),
     seed: Annotated[int, typer.Option(help="Seed of images and learning.", min=0)] = 0,
-    device: DeviceOption = Device.auto,
+    device: options.DeviceOption = options.Device.auto,
     debug: DebugOption = False,
 ) -> None:
     """Do the whole job on synthetic images of cells; open the map where there is a display."""
-    from napari_tsimcne.images import open_images
-    from napari_tsimcne.recipe import Grid, Recipe
-    from napari_tsimcne.runs import Run, export_csv, save_map_figure
-    from napari_tsimcne.samples import NUCLEUS_SPACING, write_sample
-
-    folder = out / "run"
-    if (folder / "run.json").is_file():
-        made = Run.open(folder)
-        if made.has_map:
-            console.print(f"The demo was run before: showing {folder}", highlight=False)
-        else:
-            train_in_terminal(made, device)
-    elif out.exists() and {path.name for path in out.iterdir()} - {"images"}:
-        raise InputError(f"the folder {out} is not empty: name another one with --out")
-    else:
-        sample = write_sample(out / "images", fields=2, seed=seed)
-        recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed)
-        images, _ = open_images(*sample.files)
-        with bars() as told:
-            made = Run.create(folder, images, recipe, measure=sample.add_truth, told=told)
-        console.print(f"{len(made.table):,} patches of {len(images)} images", highlight=False)
-        train_in_terminal(made, device)
-    scores = _evaluate(made, "phenotype")
-    figure, table = out / "map.png", out / "map.csv"
-    save_map_figure(made, figure, color_by="phenotype")
-    export_csv(made, table)
-    console.print(
-        f"kNN accuracy against the known phenotypes: {scores['knn_2d']:.3f} on the map, "
-        f"{scores['knn_features']:.3f} in the features",
-        highlight=False,
-    )
-    for what, where in (("run folder", folder), ("figure", figure), ("table", table)):
-        console.print(f"{what:<11} {where.resolve()}", highlight=False, soft_wrap=True)
+    made = run_demo(out, seed, device)
     if _has_display():
         _show(made)
 
@@ -272,7 +219,7 @@ def train(
     checkpoint_seconds: Annotated[
         float, typer.Option(help="Seconds between checkpoints.", min=0)
     ] = 60.0,
-    device: DeviceOption = Device.auto,
+    device: options.DeviceOption = options.Device.auto,
     debug: DebugOption = False,
 ) -> None:
     """Learn the map of a run whose patches are cut; go on where a training was cut off.
@@ -297,7 +244,7 @@ def embed(
     points: options.PointsOption = None,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
-    device: DeviceOption = Device.auto,
+    device: options.DeviceOption = options.Device.auto,
     debug: DebugOption = False,
 ) -> None:
     """Put new images onto the map of a run, and flag what is unlike all it was trained on.
@@ -326,6 +273,44 @@ def embed(
             unfamiliar += int(rows["unfamiliar"].sum())
     text = f"{table.written:,} patches are in {out}; {unfamiliar:,} of them are unfamiliar"
     console.print(text, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def add(
+    run: RunFolder,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE..."),
+    ] = None,
+    objects: options.ObjectsOption = None,
+    points: options.PointsOption = None,
+    axes: options.Axes = None,
+    pixel_size: options.PixelSize = None,
+    pattern: options.Pattern = None,
+    metadata: options.Metadata = None,
+    name: Annotated[
+        str, typer.Option(help="Of what is added; that of the first image if not given.")
+    ] = "",
+    # What the window has cut already.
+    cut: Annotated[str, typer.Option(hidden=True)] = "",
+    device: options.DeviceOption = options.Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Add new images to the map of a run, and flag what is unlike all it was trained on.
+
+    They are kept in the run folder and shown with it from then on. Patches are cut as the run's
+    were: where those are of objects or points, give label images or points with the new images.
+    """
+    opened = _open(run)
+    if cut:
+        embed_quietly(opened, cut, device)
+        return
+    if not sources:
+        raise InputError("name the images to add: files, folders or patterns")
+    images, skipped = _open_images(sources, axes, pixel_size)
+    labels = options.open_labels(images, objects, warn)
+    measure = options.measurement(images, pattern, metadata, warn)
+    add_images(opened, images, name, labels, points, skipped, measure, device)
 
 
 # --- small parts --------------------------------------------------------------------------------
@@ -383,7 +368,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except Exception as error:
-        if _debug or "--debug" in sys.argv:
+        if "--debug" in sys.argv:
             traceback.print_exc()
         errors.print(f"Error: {sentence(error)}", highlight=False, markup=False, soft_wrap=True)
         mistake = isinstance(error, InputError | ValidationError)

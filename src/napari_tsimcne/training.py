@@ -11,9 +11,8 @@ import pandas as pd
 import torch
 
 from napari_tsimcne.control import Control
-from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Embedding, Event, Finished
-from napari_tsimcne.images import ImageSource, Skipped, check_alike
+from napari_tsimcne.images import ImageSource, Skipped
 from napari_tsimcne.learning import (
     Checkpoint,
     Embedder,
@@ -24,10 +23,24 @@ from napari_tsimcne.learning import (
     save_weights,
 )
 from napari_tsimcne.patches import Cut, channel_ranges, iterate_patches, place_patches
-from napari_tsimcne.runs import Run, recorded_training, written_whole
+from napari_tsimcne.runs import (
+    MAP_COLUMNS,
+    Addition,
+    Run,
+    check_fits,
+    complete_addition,
+    open_cut,
+    own_run,
+    recorded_training,
+    written_whole,
+)
 
 UNFAMILIAR = 0.01
 """Patches with a lower familiarity are flagged."""
+
+FEWEST_HELD_OUT = 100
+"""Of fewer, no patch could have so low a familiarity; patches trained on stand in for them."""
+
 EMBEDDED_AT_ONCE = 2048
 
 
@@ -67,6 +80,7 @@ def train(
         Where the device is not available, memory runs out, training diverges, or the run's
         checkpoint is damaged.
     """
+    run = own_run(run)
     control = control or Control()
     # Of several processes of torchrun, the first speaks for all.
     if int(os.environ.get("RANK", "0")):
@@ -183,39 +197,108 @@ def embed(
     TrainingError
         Where the weights are damaged, or memory runs out.
     """
-    features = run.features
-    check_alike(images)
-    channels = len(run.info.channels)
-    if images[0].channels != channels or images[0].rgb != run.info.rgb:
-        raise InputError(
-            f"'{images[0].name}' has {images[0].channels} channels"
-            f"{' (RGB)' if images[0].rgb else ''}, the run was trained on {channels}"
-            f"{' (RGB)' if run.info.rgb else ''}: embed images of the same kind"
-        )
+    run = own_run(run)
+    check_fits(run, images)
     images = [image.at_depth(run.recipe.depth) for image in images]
     table = place_patches(
         images, run.recipe, labels=labels, points=points, thresholds=run.info.background_thresholds
     ).table
-    model, recipe = load_weights(run.weights_path)
-    apply = Embedder(model, recipe, device)
-    familiarity = Familiarity(features, recipe.held_out_rows(len(run.table)), apply.device)
+    places = _Places(run, device)
     k, n = part
     table = table.iloc[len(table) * k // n : len(table) * (k + 1) // n]
-    cut = Cut.of(recipe.patches, 0, labels)
+    cut = Cut.of(places.recipe.patches, 0, labels)
     done = 0
     for _, rows_of_image in table.groupby("image", sort=False):
         scaling = _scaling(run, images, rows_of_image, cut)
         for rows, crops in iterate_patches(images, rows_of_image, cut, on_skipped):
             for first in range(0, len(rows), EMBEDDED_AT_ONCE):
                 some = slice(first, first + EMBEDDED_AT_ONCE)
-                coordinates, h = apply(crops[some], scaling)
-                score = familiarity(h)
-                axes = dict(zip(("map_x", "map_y", "map_z"), coordinates.T, strict=False))
-                yield rows.iloc[some].assign(
-                    **axes, familiarity=score, unfamiliar=score < UNFAMILIAR
-                )
-                done += len(score)
+                found, _ = places(crops[some], scaling)
+                yield rows.iloc[some].join(found.set_axis(rows.index[some]))
+                done += len(found)
                 progress(done, len(table))
+
+
+def embed_addition(
+    run: Run,
+    name: str,
+    *,
+    device: str = "auto",
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> pd.DataFrame:
+    """Put what was cut to be added to a run (`cut_addition`) onto its map, and complete it.
+
+    Parameters
+    ----------
+    run
+        With a map.
+    name
+        Of the addition.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    progress
+        Called with patches done and in all; may raise to cancel.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a patch, with ``map_x, map_y`` (and ``map_z``), ``familiarity`` and ``unfamiliar``
+        as of `embed`.
+
+    Raises
+    ------
+    InputError
+        Where the run has no map, or there is no such addition.
+    TrainingError
+        Where the weights are damaged, or memory runs out.
+    """
+    run = own_run(run)
+    addition = open_cut(run, name)
+    places, store, scaling = _Places(run, device), addition.store, _scaling_of(run, addition)
+    parts, features = [], []
+    for first in range(0, len(store), EMBEDDED_AT_ONCE):
+        some = slice(first, first + EMBEDDED_AT_ONCE)
+        group = None if scaling.group is None else scaling.group[some]
+        found, h = places(store[some], scaling._replace(group=group))
+        parts.append(found)
+        features.append(h)
+        progress(first + len(found), len(store))
+    embedding = pd.concat(parts, ignore_index=True)
+    complete_addition(run, addition, embedding, np.concatenate(features))
+    return embedding
+
+
+class _Places:
+    """Puts patches onto the map of a run, and tells how familiar they are to it."""
+
+    def __init__(self, run: Run, device: str) -> None:
+        features = run.features
+        model, self.recipe = load_weights(run.weights_path)
+        self._apply = Embedder(model, self.recipe, device)
+        held_out = self.recipe.held_out_rows(len(run.table))
+        if len(held_out) < FEWEST_HELD_OUT:
+            held_out = held_out[:0]
+        self._familiarity = Familiarity(features, held_out, self._apply.device)
+
+    def __call__(self, crops: np.ndarray, scaling: Scaling) -> tuple[pd.DataFrame, np.ndarray]:
+        """Return the places of crops (n, C, S, S), a row each, and their features H (n, D)."""
+        coordinates, h = self._apply(crops, scaling)
+        score = self._familiarity(h)
+        axes = dict(zip(MAP_COLUMNS, coordinates.T, strict=False))
+        return pd.DataFrame({**axes, "familiarity": score, "unfamiliar": score < UNFAMILIAR}), h
+
+
+def _scaling_of(run: Run, addition: Addition) -> Scaling:
+    """Values of the patches of an addition that are taken as 0 and 1."""
+    names = list(addition.info.image_channels)
+    rows = [addition.info.image_channels[name] for name in names] or [run.info.channels]
+    low, high = (
+        np.array([[getattr(one, end) for one in row] for row in rows], np.float32)
+        for end in ("low", "high")
+    )
+    if not names:
+        return Scaling(low, high)
+    return Scaling(low, high, pd.Index(names).get_indexer(addition.table["image"]))
 
 
 def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame, cut: Cut) -> Scaling:

@@ -24,17 +24,25 @@ needs_display = pytest.mark.skipif(
 
 def add_dock(viewer, folder):
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    for spin, epochs in zip(dock.form.epochs, (1, 2), strict=False):
+    training = dock.form.training
+    for spin, epochs in zip(training.epochs, (1, 2), strict=False):
         spin.setValue(epochs)
-    dock.form.batch_size.setValue(32)
-    dock.form.device.setCurrentText("cpu")
-    dock.form.folder.setText(str(folder))
+    training.batch_size.setValue(32)
+    training.device.choose("cpu")
+    training.folder.setText(str(folder))
+    dock.ask_at_close = lambda: "go on"
     return dock
+
+
+def wait_for_count(dock, qtbot):
+    """Wait until the patches of the choices are counted."""
+    qtbot.waitUntil(lambda: dock.form.placed is not None, timeout=30_000)
+    return dock.form.patches_step.summary.text()
 
 
 def press_train(dock, qtbot):
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
-        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
 
 
 class MapsAtOnce:
@@ -45,11 +53,15 @@ class MapsAtOnce:
     def __init__(self, folder, device):
         self._folder = folder
 
+    @classmethod
+    def attach(cls, folder):
+        return None
+
     def events(self):
         mapped(Run.open(self._folder))
         yield Finished(stopped=False, seconds=0)
 
-    def kill(self):
+    def leave(self):
         pass
 
 

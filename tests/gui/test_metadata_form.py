@@ -24,7 +24,7 @@ def notices(monkeypatch):
 @pytest.fixture
 def plates(make_napari_viewer, tmp_path, monkeypatch):
     """The dock in a viewer with three images opened from files of two plates."""
-    monkeypatch.setattr("napari_tsimcne.gui._job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
     viewer = make_napari_viewer(show=True)
     for number, name in enumerate(FILES):
         path = tmp_path / name
@@ -32,7 +32,7 @@ def plates(make_napari_viewer, tmp_path, monkeypatch):
         tifffile.imwrite(path, np.full((64, 64), number, np.uint8))
         viewer.open(path)
     dock = add_dock(viewer, tmp_path / "run")
-    dock.form.joining.choose(False)
+    dock.form.images.joining.choose(False)
     dock.form.patches.size.setValue(16)
     return dock
 

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from choosing import add_forms
 from driving import add_dock, drag, let_layout_settle, mapped, needs_display, press_train, to_canvas
-from qtpy.QtCore import Qt
-from qtpy.QtTest import QTest
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import open_file
+from napari_tsimcne.patches import count_grid
 from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Points, Recipe
 from napari_tsimcne.runs import Run, open_exploration
 from napari_tsimcne.samples import synthetic_field
@@ -21,26 +21,45 @@ PIXEL_SIZE = 0.65
 SPACE = {"scale": (PIXEL_SIZE, PIXEL_SIZE), "units": ("µm", "µm")}
 
 
-@pytest.fixture
-def cells(viewer, tmp_path):
-    """The dock in a viewer with a field of 81 cells in two channels, and a layer of its cells."""
+def add_cells(viewer):
+    """Add a field of 81 cells in two channels, and a layer of its cells."""
     field = synthetic_field(cells=9)
     for plane, name in zip(field.image, ("DNA", "marker"), strict=True):
         viewer.add_image(plane, name=name, blending="additive", **SPACE)
     viewer.add_labels(field.labels, name="cells", **SPACE)
+
+
+@pytest.fixture
+def cells(viewer):
+    """The forms in a viewer with a field of cells."""
+    add_cells(viewer)
+    forms = add_forms(viewer)
+    yield forms
+    forms.release()
+
+
+@pytest.fixture
+def dock(viewer, tmp_path):
+    """The dock in a viewer with a field of cells."""
+    add_cells(viewer)
     dock = add_dock(viewer, tmp_path / "run")
     viewer.layers.selection.active = viewer.layers["DNA"]
     return dock
 
 
-def choose(dock, kind):
-    dock.form.patches.kind.choose(kind)
-    return dock.form.patches
+def count(forms):
+    """How many patches of a grid there are at most."""
+    images = [image.at_depth(forms.patches.depth()) for image in forms.inputs().images]
+    return sum(count_grid(image, forms.patches.patches()) for image in images)
 
 
-def press_preview(dock, qtbot):
-    with qtbot.waitSignal(dock.ended, timeout=30_000):
-        QTest.mouseClick(dock.preview_button, Qt.MouseButton.LeftButton)
+def told(dock):
+    """What the dock says of the patches."""
+    return dock.form.patches_step.summary.text()
+
+
+def wait_for(dock, qtbot, text):
+    qtbot.waitUntil(lambda: told(dock).startswith(text), timeout=30_000)
 
 
 def texts(combo):
@@ -55,14 +74,13 @@ def click(viewer, world):
 # --- objects and points -------------------------------------------------------------------------
 
 
-def test_objects_of_a_labels_layer_from_choice_to_click(cells, viewer, qtbot):
-    dock = cells
-    patches = choose(dock, Objects)
+def test_objects_of_a_labels_layer_from_choice_to_click(dock, viewer, qtbot):
+    patches = dock.form.patches
+    patches.kind.choose(Objects)
     patches.border.setChecked(True)
     assert patches.size.text() == "from the objects"
-    assert dock.form.summary.text().startswith("One patch an object of 'cells', 1 image, 2 channel")
+    wait_for(dock, qtbot, "81 patches")
     press_train(dock, qtbot)
-    assert dock.status.text() == "Done."
     table = dock.explorer.run.table
     labels = viewer.layers["cells"].data
     assert sorted(table["label"]) == sorted(set(labels.flat) - {0})
@@ -93,20 +111,20 @@ def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
         viewer.add_image(field.image[0], name=f"field {number}", **place)
         viewer.add_labels(field.labels, name=f"cells {number}", **place)
     dock = add_dock(viewer, tmp_path / "run")
-    patches = choose(dock, Objects)
+    patches = dock.form.patches
+    patches.kind.choose(Objects)
     patches.border.setChecked(True)
     patches.labels.choose_over_each()
-    press_preview(dock, qtbot)
-    assert dock.status.text().startswith("25 patches")
+    wait_for(dock, qtbot, "25 patches")
     labels = dock.form.inputs().labels
     assert {name: label.name for name, label in labels.items()} == {
         "field 0": "cells 0", "field 1": "cells 1"
     }  # fmt: skip
     patches.labels.choose(viewer.layers["cells 1"])
-    assert "does not begin where the image 'field 0' does" in dock.form.summary.text()
+    assert "does not begin where the image 'field 0' does" in told(dock)
     patches.labels.choose_over_each()
     del viewer.layers["cells 1"]
-    assert "does not begin where the image 'field 1' does" in dock.form.summary.text()
+    assert "does not begin where the image 'field 1' does" in told(dock)
 
 
 def test_of_labels_over_each_other_those_of_the_same_name_are_taken(viewer, qtbot, tmp_path):
@@ -117,47 +135,47 @@ def test_of_labels_over_each_other_those_of_the_same_name_are_taken(viewer, qtbo
         labels[0, 0] = 50  # at the border
         viewer.add_labels(labels, name=f"A0{number}_masks [1]")
     dock = add_dock(viewer, tmp_path / "run")
-    dock.form.joining.choose(False)
-    patches = choose(dock, Objects)
+    dock.form.images.joining.choose(False)
+    patches = dock.form.patches
+    patches.kind.choose(Objects)
     patches.border.setChecked(True)
     # Of several images none takes another's labels, though nothing was chosen.
-    assert patches.labels.currentText() == "the one over each image"
+    qtbot.waitUntil(lambda: patches.labels.currentText() == "the one over each image")
     labels = dock.form.inputs().labels
     assert labels["A00.ome"].name == "A00_masks [1]" and labels["A01.ome"].name == "A01_masks [1]"
-    press_preview(dock, qtbot)
-    assert dock.status.text().startswith("16 patches")
+    wait_for(dock, qtbot, "16 patches")
+    patches.border.setChecked(False)
+    wait_for(dock, qtbot, "14 patches, 2 at the border left out, ")
     # Of images over each other the outlines of those that are seen.
     viewer.layers["A00.ome"].visible = False
-    press_preview(dock, qtbot)
-    assert dock.status.text().endswith("those of 1 visible of 2 images are drawn")
+    patches.border.setChecked(True)
+    wait_for(dock, qtbot, "16 patches")
+    qtbot.waitUntil(lambda: told(dock).endswith("those of 1 visible of 2 images are drawn"))
     assert len(viewer.layers["patches preview"].data) == 4 * 6
-    patches.border.setChecked(False)
-    press_preview(dock, qtbot)
-    assert dock.status.text().startswith("14 patches, 2 at the border left out, ")
 
 
 def test_what_cannot_be_one_map_is_told_at_once(cells, viewer):
-    summary = cells.form.summary.text
     viewer.layers["marker"].translate = (0, PIXEL_SIZE * 0.4)
-    assert "81 patches of 1 image" in cells.form.summary.text()
+    assert len(cells.inputs().images) == 1
     viewer.layers["marker"].translate = (0, PIXEL_SIZE * 3)
     with pytest.raises(InputError, match="'DNA' and 'marker' do not lie over each other"):
-        cells.form.inputs()
-    cells.form.joining.choose(False)
-    assert summary().startswith("162 patches of 2 images")
+        cells.inputs()
+    assert "do not lie over each other" in cells.images.summary()
+    cells.images.joining.choose(False)
+    assert count(cells) == 162
     viewer.add_image(np.zeros((288, 288), np.uint8), name="bytes", **SPACE)
-    cells.form.joining.choose(False)
-    assert "images of one map need the same type" in summary()
+    cells.images.joining.choose(False)
+    assert "images of one map need the same type" in cells.images.summary()
 
 
-def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
-    dock = cells
-    patches = choose(dock, Points)
-    assert "no Points layer" in dock.form.summary.text() and not patches.points.isEnabled()
+def test_points_bring_their_features_and_their_place(dock, viewer, qtbot, tmp_path):
+    patches = dock.form.patches
+    patches.kind.choose(Points)
+    assert "no Points layer" in told(dock) and not patches.points.isEnabled()
     pixels = np.array([[40.0, 50.0], [200.0, 100.0], [100.0, 250.0]])
     features = pd.DataFrame({"kind": ["a", "b", "a"], "patch": [7, 8, 9]})
     viewer.add_points(pixels * PIXEL_SIZE, name="spots", features=features, units=("µm", "µm"))
-    assert dock.form.summary.text().startswith("3 patches at the points of 'spots' in 1 image")
+    wait_for(dock, qtbot, "3 patches")
     inputs = dock.form.inputs()
     recipe = dock.form.recipe(rgb=False)
     recipe = Recipe.quick(recipe.patches, batch_size=2)
@@ -177,40 +195,39 @@ def test_points_bring_their_features_and_their_place(cells, viewer, tmp_path):
 
 
 def test_combos_follow_the_layers(cells, viewer):
-    dock = cells
-    patches = choose(dock, Objects)
+    patches = cells.choose(Objects)
     viewer.add_labels(np.zeros((288, 288), int), name="nuclei")
     assert texts(patches.labels) == ["cells", "nuclei", "the one over each image"]
     patches.labels.choose(viewer.layers["nuclei"])
     viewer.layers["nuclei"].name = "kernels"
     assert texts(patches.labels)[1] == "kernels" == patches.labels.currentText()
-    assert "'kernels'" in dock.form.summary.text()
+    labels = cells.inputs().labels
+    assert [label.name for label in labels.values()] == ["kernels"]
     viewer.layers["DNA"].name = "Hoechst"
-    assert dock.form.layer_list.item(0).text() == "Hoechst"
+    assert list(cells.inputs().labels) == ["Hoechst + marker"]
     del viewer.layers["kernels"]
-    assert texts(patches.labels) == ["cells"] and "'cells'" in dock.form.summary.text()
+    assert texts(patches.labels) == ["cells"] and cells.inputs().labels
     del viewer.layers["cells"]
-    assert "no Labels layer" in dock.form.summary.text()
+    with pytest.raises(InputError, match="no Labels layer"):
+        cells.inputs()
 
 
 def test_sizes_in_micrometres_where_pixels_have_a_size(cells, viewer):
-    dock = cells
-    patches = dock.form.patches
+    patches = cells.patches
     patches.unit.choose("µm")
-    assert patches.size.value() == pytest.approx(32 * PIXEL_SIZE)
-    assert "81 patches" in dock.form.summary.text()
+    assert patches.size.value() == pytest.approx(32 * PIXEL_SIZE) and count(cells) == 81
     patches.size.setValue(2 * 32 * PIXEL_SIZE)
-    assert patches.patches() == Grid(size=41.6, unit="µm")
-    assert "16 patches" in dock.form.summary.text()
+    assert patches.patches() == Grid(size=41.6, unit="µm") and count(cells) == 16
     # An image whose pixels have no size: pixels again, and why is said.
     viewer.add_image(np.zeros((288, 288), np.uint16), name="plain")
-    dock.form.joining.choose(False)
+    cells.images.joining.choose(False)
+    cells.follow()
     assert patches.unit.value == "pixel" and patches.size.value() == 64
     assert "'plain' does not say" in patches.unit.toolTip()
 
 
 def test_only_what_applies_is_shown(cells, viewer):
-    patches = cells.form.patches
+    patches = cells.patches
     patches.details.expand(animate=False)
 
     def shown(*fields):
@@ -221,18 +238,19 @@ def test_only_what_applies_is_shown(cells, viewer):
     assert all(shown(*grid)) and not any(shown(*objects, patches.points, patches.factor))
     patches.background_method.choose("otsu")
     assert all(shown(patches.factor, patches.least_foreground))
-    choose(cells, Objects)
+    cells.choose(Objects)
     assert all(shown(*objects)) and not any(shown(*grid, patches.factor, patches.depth_method))
     assert patches.background() == Background()
     assert all(shown(patches.percentile))
     patches.size.setValue(50)
     assert not any(shown(patches.percentile))
-    choose(cells, Grid)
+    cells.choose(Grid)
     assert patches.size.value() == 32
-    choose(cells, Objects)
+    cells.choose(Objects)
     assert patches.size.value() == 50
     viewer.add_image(np.zeros((4, 288, 288), np.uint16), name="z", axis_labels=("z", "y", "x"))
-    cells.form.joining.choose(False)
+    cells.images.joining.choose(False)
+    cells.follow()
     assert all(shown(patches.depth_method)) and not any(shown(patches.plane))
 
 
@@ -251,59 +269,56 @@ def test_only_what_applies_is_shown(cells, viewer):
 def test_a_recipe_shown_is_the_recipe_chosen(cells, patches):
     depth, background = Depth(method="max"), Background(method="otsu", factor=0.5)
     recipe = Recipe.quick(patches, depth=depth, background=background)
-    cells.form.patches.show_recipe(recipe)
-    assert cells.form.patches.patches() == patches
+    cells.patches.show_recipe(recipe)
+    assert cells.patches.patches() == patches
     grid = isinstance(patches, Grid)
-    assert cells.form.patches.background() == (background if grid else Background())
+    assert cells.patches.background() == (background if grid else Background())
     # These images have no depth.
-    assert cells.form.patches.depth() == Depth()
+    assert cells.patches.depth() == Depth()
 
 
-def test_the_summary_follows_what_is_done_to_layers(cells, viewer, qtbot):
-    summary = cells.form.summary.text
-    choose(cells, Points)
+def test_what_is_said_follows_what_is_done_to_layers(dock, viewer, qtbot):
+    patches = dock.form.patches
+    patches.kind.choose(Points)
     spots = viewer.add_points([[40, 50], [90, 60]], name="spots", **SPACE)
-    assert summary().startswith("2 patches at the points of 'spots'")
+    wait_for(dock, qtbot, "2 patches")
     spots.add([100, 70])
-    qtbot.waitUntil(lambda: summary().startswith("3 patches at"))
+    wait_for(dock, qtbot, "3 patches")
     spots.selected_data = {0, 1}
     spots.remove_selected()
-    qtbot.waitUntil(lambda: summary().startswith("1 patch at"))
+    wait_for(dock, qtbot, "1 patch,")
     spots.translate = (-1000, 0)
-    qtbot.waitUntil(lambda: "lie outside" in summary())
+    qtbot.waitUntil(lambda: "lie outside" in told(dock))
 
-    patches = choose(cells, Objects)
+    patches.kind.choose(Objects)
     viewer.add_labels(np.zeros((10, 10), int), name="others", **SPACE)
     patches.labels.choose_over_each()
-    assert summary().startswith("One patch an object of the one over each")
     viewer.layers["cells"].data = np.zeros((20, 20), int)
-    qtbot.waitUntil(lambda: "No Labels layer lies over" in summary())
+    qtbot.waitUntil(lambda: "No Labels layer lies over" in told(dock))
 
-    choose(cells, Grid)
+    patches.kind.choose(Grid)
     for name in ("DNA", "marker"):
         viewer.layers[name].scale = (1, 2)
     qtbot.waitUntil(lambda: "not square" in patches.unit.toolTip())
 
 
 def test_the_offset_of_a_grid_is_in_the_unit_of_its_size(cells):
-    patches = cells.form.patches
+    patches = cells.patches
     patches.offset[1].setValue(100)
-    few = cells.form.summary.text()
+    assert count(cells) == 45
     patches.unit.choose("µm")
     assert patches.offset[1].value() == pytest.approx(100 * PIXEL_SIZE)
-    assert patches.patches().offset == pytest.approx((0, 65))
-    assert cells.form.summary.text() == few and few.startswith("45 patches")
+    assert patches.patches().offset == pytest.approx((0, 65)) and count(cells) == 45
 
 
-def test_sizes_that_cannot_be_are_explained(cells):
-    cells.form.patches.size.setValue(3000)
-    assert "8 to 1024 pixels" in cells.form.summary.text()
-    cells.form.patches.pixels.setValue(64)
-    assert "larger than every image" in cells.form.summary.text()
-    cells.form.patches.edges.choose("pad")
-    assert cells.form.summary.text().startswith("1 patch of 1 image")
-    cells.form.patches.background_method.choose("otsu")
-    assert cells.form.summary.text().startswith("At most 1 patch of")
+def test_sizes_that_cannot_be_are_explained(dock, qtbot):
+    patches = dock.form.patches
+    patches.size.setValue(3000)
+    assert "8 to 1024 pixels" in told(dock)
+    patches.pixels.setValue(64)
+    qtbot.waitUntil(lambda: "larger than every image" in told(dock))
+    patches.edges.choose("pad")
+    wait_for(dock, qtbot, "1 patch")
 
 
 # --- preview ------------------------------------------------------------------------------------
@@ -317,8 +332,8 @@ def test_the_preview_counts_and_outlines_what_is_kept(viewer, qtbot, tmp_path):
     dock = add_dock(viewer, tmp_path / "run")
     patches = dock.form.patches
     patches.background_method.choose("otsu")
-    press_preview(dock, qtbot)
-    assert dock.status.text() == "3 patches, 45 without content skipped, 32\N{NO-BREAK SPACE}px"
+    wait_for(dock, qtbot, "3 patches")
+    assert told(dock) == "3 patches, 45 without content skipped, 32\N{NO-BREAK SPACE}px"
     preview = viewer.layers["patches preview"]
     assert viewer.layers.selection.active is layer
     assert {tuple(start) for start in preview.data[::4, 0]} == {
@@ -326,43 +341,26 @@ def test_the_preview_counts_and_outlines_what_is_kept(viewer, qtbot, tmp_path):
     }  # fmt: skip
     assert preview.data_to_world((3, 63.5, 95.5)) == layer.data_to_world((3, 63.5, 95.5))
 
-    # Pressed again, the layer is the same; what is chosen anew is shown.
+    # What is chosen anew is shown by the same layer.
     patches.background_method.choose("none")
-    press_preview(dock, qtbot)
+    wait_for(dock, qtbot, "48 patches")
     assert viewer.layers["patches preview"] is preview and len(preview.data) == 4 * 48
-    viewer.layers.remove(preview)
-    press_preview(dock, qtbot)
+    dock.form.outlines.setChecked(False)
+    assert "patches preview" not in viewer.layers
+    dock.form.outlines.setChecked(True)
     assert len(viewer.layers["patches preview"].data) == 4 * 48
 
-    # What cannot be is a notice, and the preview goes when training starts.
-    dock.form.folder.setText(str(tmp_path))
-    (tmp_path / "something").touch()
-    with qtbot.waitSignal(dock.ended):
-        QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
-    assert "not empty" in dock.status.text()
-    assert "patches preview" not in viewer.layers
 
-
-def test_many_patches_are_previewed_by_a_sample(cells, viewer, qtbot, monkeypatch):
+def test_many_patches_are_previewed_by_a_sample(dock, viewer, qtbot, monkeypatch):
     monkeypatch.setattr("napari_tsimcne.gui._preview.MOST_OUTLINES", 50)
-    cells.form.patches.stride.setValue(4)
-    press_preview(cells, qtbot)
-    assert cells.status.text() == "4,225 patches, 32\N{NO-BREAK SPACE}px; a sample of 50 is drawn"
+    dock.form.patches.stride.setValue(4)
+    wait_for(dock, qtbot, "4,225 patches")
+    assert told(dock) == "4,225 patches, 32\N{NO-BREAK SPACE}px; a sample of 50 is drawn"
     first = viewer.layers["patches preview"].data.copy()
     assert len(first) == 4 * 50
-    press_preview(cells, qtbot)
+    dock.form.outlines.setChecked(False)
+    dock.form.outlines.setChecked(True)
     assert np.array_equal(viewer.layers["patches preview"].data, first)
-
-
-def test_the_preview_can_be_stopped(cells, viewer, qtbot):
-    choose(cells, Objects)
-    job = None
-    with qtbot.waitSignal(cells.ended, timeout=30_000):
-        cells.show_preview()
-        job = cells.job
-        cells.stop()
-    assert job is not None and cells.job is None and cells.preview_button.isEnabled()
-    assert cells.status.text() == "Stopped." and "patches preview" not in viewer.layers
 
 
 # --- the link -----------------------------------------------------------------------------------
@@ -374,13 +372,16 @@ def test_patches_of_a_projection_are_linked_on_every_plane(viewer, qtbot, tmp_pa
     layer = viewer.add_image(stack, name="stack", axis_labels=("t", "z", "y", "x"),
                              scale=(1, 3, 1, 1))  # fmt: skip
     dock = add_dock(viewer, tmp_path / "none")
-    dock.form.axes.setCurrentText("TZYX")
+    items = dock.form.images.layer_list
+    items.item(0).setSelected(True)
+    axes = dock.form.images.edit.axes
+    axes.setCurrentIndex(axes.findData("TZYX"))
+    axes.activated.emit(axes.currentIndex())
     patches = dock.form.patches
     viewer.dims.set_current_step(1, 2)
     patches.depth_method.choose(method)
     assert patches.plane.value() == (2 if method == "plane" else 0)
-    assert dock.form.summary.text().startswith("12 patches")
-    press_preview(dock, qtbot)
+    wait_for(dock, qtbot, "12 patches")
     planes = {0, 1, 2, 3, 4} if method == "max" else {2}
     assert set(viewer.layers["patches preview"].data[:, 0, 1]) == planes
 

@@ -27,7 +27,7 @@ pytestmark = needs_display
 
 @pytest.fixture
 def viewer(viewer, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
     return viewer
 
 
@@ -85,9 +85,9 @@ def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, war
     dock.form.patches.size.setValue(8)
     for number, name in enumerate(("a + b", "movie")):
         folder = tmp_path / name
-        dock.form.folder.setText(str(folder))
+        dock.form.training.folder.setText(str(folder))
         for row, state in enumerate((Qt.CheckState.Unchecked, Qt.CheckState.Checked)):
-            dock.form.layer_list.item((number + 1 + row) % 2).setCheckState(state)
+            dock.form.images.layer_list.item((number + 1 + row) % 2).setCheckState(state)
         press_train(dock, qtbot)
         dock.open_run(folder)
         assert list(dock.explorer.link.layers) == [name] and not warnings
@@ -126,20 +126,20 @@ def test_images_left_out_are_named_with_their_reason(viewer, field, qtbot, tmp_p
     viewer.add_image(fragile, name="fragile", contrast_limits=(0, 1000))
     viewer.add_image(field.image[0], name="whole")
     dock = add_dock(viewer, tmp_path / "run")
-    dock.form.joining.choose(False)
+    dock.form.images.joining.choose(False)
     dock._refresh()
-    assert not dock.left_out.isVisibleTo(dock)
+    assert not dock.map_panel.left_out.isVisibleTo(dock)
     fragile.gone = True
     press_train(dock, qtbot)
     fragile.gone = False
-    assert dock.status.text() == "Done."
-    assert warnings == [dock.left_out.text()] and dock.left_out.isVisibleTo(dock)
+    assert dock.panel.status.text() == "Done."
+    assert warnings == [dock.map_panel.left_out.text()] and dock.map_panel.left_out.isVisibleTo(dock)
     assert warnings[0].startswith("Left out:\nfragile: ") and "the disk is gone" in warnings[0]
 
     # Still there once the run is opened again.
-    dock.left_out.clear()
+    dock.map_panel.left_out.clear()
     dock.open_run(tmp_path / "run")
-    assert "the disk is gone" in dock.left_out.text()
+    assert "the disk is gone" in dock.map_panel.left_out.text()
 
 
 def test_five_of_many_are_named():
@@ -173,7 +173,7 @@ def test_the_images_are_fitted_again_beside_the_map(viewer, field, qtbot, tmp_pa
     assert after == pytest.approx(view_of(viewer)) and after[-1] < before[-1]
 
     # Of a second run as well.
-    dock.form.folder.setText(str(tmp_path / "second"))
+    dock.form.training.folder.setText(str(tmp_path / "second"))
     train_and_settle(dock, qtbot)
     after = view_of(viewer)
     viewer.reset_view()

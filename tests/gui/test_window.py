@@ -3,8 +3,6 @@
 Apart from the other tests, because torch and the drawing libraries must not share a process.
 """
 
-import os
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +15,7 @@ from driving import (
     press_train,
     to_canvas,
     to_world,
+    wait_for_count,
 )
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
@@ -78,9 +77,12 @@ def corners_of(table):
 
 
 def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
-    assert "81 patches of 1 image, 2 channels" in dock.form.summary.text()
+    assert dock.form.images_step.summary.text().startswith("1 image, 2 channels, 0.65")
+    assert wait_for_count(dock, qtbot) == "81 patches, 32\N{NO-BREAK SPACE}px"
+    assert len(viewer.layers["patches preview"].data) == 4 * 81
     press_train(dock, qtbot)
-    assert dock.status.text() == "Done." and set(dock.curve.stages) == {"features", "map"}
+    assert "patches preview" not in viewer.layers
+    assert dock.panel.status.text() == "Done." and set(dock.panel.curve.stages) == {"features", "map"}
     run, view = dock.explorer.run, dock.explorer.map_view
     selection = dock.explorer.exploration.selection
     let_layout_settle(view, qtbot)
@@ -93,7 +95,7 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert viewer.layers["selected patches"].units == viewer.layers["DNA"].units
 
     # What is exported is what is selected.
-    dock.export(tmp_path / "selected.csv")
+    dock.map_panel.export(tmp_path / "selected.csv")
     exported = pd.read_csv(tmp_path / "selected.csv")
     assert list(exported["patch"]) == list(np.flatnonzero(inside))
     assert np.allclose(exported[["map_x", "map_y"]], run.coordinates[inside], atol=1e-4)
@@ -156,7 +158,7 @@ def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
     layer = viewer.add_image(movie, name="movie", scale=(2, 0.5, 1.5), translate=(0, 10, -20),
                              axis_labels=("t", "y", "x"), rotate=30)  # fmt: skip
     dock = add_dock(viewer, tmp_path / "run")
-    assert "75 patches" in dock.form.summary.text()
+    assert "75 patches" in wait_for_count(dock, qtbot)
     press_train(dock, qtbot)
     chosen = np.zeros(75, bool)
     chosen[[3, 30, 74]] = True
@@ -174,8 +176,8 @@ def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
 
 
 def start_long(dock, qtbot):
-    dock.form.epochs[0].setValue(100_000)
-    QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
+    dock.form.training.epochs[0].setValue(100_000)
+    QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
     job = dock.job
     with qtbot.waitSignal(
         job.told, timeout=TRAINING_MS, check_params_cb=lambda e: e.kind == "epoch"
@@ -184,43 +186,25 @@ def start_long(dock, qtbot):
     return job
 
 
-def test_stop_keeps_the_map_so_far(dock, qtbot):
-    start_long(dock, qtbot)
-    assert "left" in dock.status.text() and not dock.train_button.isEnabled()
-    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
-        QTest.mouseClick(dock.stop_button, Qt.MouseButton.LeftButton)
-    assert "Stopped" in dock.status.text() and dock.explorer.map_view is not None
-    assert Run.open(dock.explorer.run.folder).info.state == "stopped"
-
-
-def test_a_child_that_dies_becomes_a_notice(dock, qtbot, monkeypatch):
-    notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    job = start_long(dock, qtbot)
-    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
-        os.kill(job.process.pid, 9)
-    assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
-    assert dock.train_button.isEnabled() and dock.explorer is None
-
-
-def test_wrong_choices_become_a_notice(dock, viewer, qtbot, monkeypatch):
-    notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    dock.form.patches.size.setValue(1000)
-    press_train(dock, qtbot)
-    assert "larger than every image" in notices[-1]
-    dock.form.patches.size.setValue(32)
-    dock.form.epochs[1].setValue(0)
-    QTest.mouseClick(dock.train_button, Qt.MouseButton.LeftButton)
-    assert dock.job is None and "the map" in notices[-1]
+def test_wrong_choices_are_told_where_they_are_made(dock, viewer, qtbot):
+    form, train = dock.form, dock.panel.train_button
+    wait_for_count(dock, qtbot)
+    form.patches.size.setValue(1000)
+    qtbot.waitUntil(lambda: "larger than every image" in form.patches_step.summary.text())
+    assert not train.isEnabled()
+    form.patches.size.setValue(32)
+    assert "81 patches" in wait_for_count(dock, qtbot) and train.isEnabled()
     viewer.layers.clear()
-    assert not dock.train_button.isEnabled() and "no image" in dock.form.summary.text().lower()
+    qtbot.waitUntil(lambda: "no image" in form.images_step.summary.text().lower())
+    assert not train.isEnabled() and not form.patches_step.content.isEnabled()
 
 
-def test_closing_the_dock_ends_the_child(dock, viewer, qtbot):
-    job = start_long(dock, qtbot)
-    viewer.window.remove_dock_widget(dock)
-    assert not job.process.running
+def test_what_cannot_be_trained_becomes_a_notice(dock, qtbot, monkeypatch):
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
+    dock.form.training.epochs[1].setValue(0)
+    QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
+    assert dock.job is None and "the map" in notices[-1]
 
 
 def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
@@ -233,12 +217,6 @@ def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
     assert viewer.mouse_drag_callbacks == before
     assert [layer.name for layer in viewer.layers] == ["DNA", "marker"]
     assert not any("map" in name for name in viewer.window.dock_widgets)
-
-
-def test_closing_the_window_ends_the_child(dock, viewer, qtbot):
-    job = start_long(dock, qtbot)
-    viewer.close()
-    qtbot.waitUntil(lambda: not job.process.running, timeout=10_000)
 
 
 def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
@@ -255,8 +233,8 @@ def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
             dock_of(getattr(explorer, name)).destroyOnClose()
         qtbot.waitUntil(lambda: all(getattr(explorer, n) is None for n in closed))  # noqa: B023
         dock_of(dock).raise_()
-        QTest.mouseClick(dock.show_button, Qt.MouseButton.LeftButton)
-        assert explorer.complete and not dock.show_button.isEnabled()
+        QTest.mouseClick(dock.map_panel.show_button, Qt.MouseButton.LeftButton)
+        assert explorer.complete and not dock.map_panel.show_button.isEnabled()
         let_layout_settle(explorer.map_view, qtbot)
         # The new panel says that nothing is painted, and so it is.
         assert not painted.visible and not explorer.clusters_view.painting.isChecked()
@@ -319,18 +297,12 @@ def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
         assert min(inside) == pytest.approx(16 * 0.65)
 
 
-def test_axes_can_be_named(viewer):
-    viewer.add_image(np.zeros((3, 64, 64)), name="stack")
-    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    assert "4 patches of 1 image, 3 channels, axes\N{NO-BREAK SPACE}CYX" in dock.form.summary.text()
-    dock.form.axes.setCurrentText("TYX")
-    assert "12 patches of 1 image, 1 channel, axes\N{NO-BREAK SPACE}TYX" in dock.form.summary.text()
-
-
-def test_layers_of_the_sample_are_taken_as_channels(viewer):
+def test_layers_of_the_sample_are_taken_as_channels(viewer, qtbot):
     for data, options, kind in nuclei_layers():
         getattr(viewer, f"add_{kind}")(data, **options)
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
-    assert "900 patches of 1 image, 2 channels" in dock.form.summary.text()
-    dock.form.joining.setCurrentIndex(1)
-    assert "1,800 patches of 2 images, 1 channel" in dock.form.summary.text()
+    assert "900 patches" in wait_for_count(dock, qtbot)
+    assert "1 image, 2 channels" in dock.form.images_step.summary.text()
+    dock.form.images.joining.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: "2 images, 1 channel" in dock.form.images_step.summary.text())
+    assert "1,800 patches" in wait_for_count(dock, qtbot)

@@ -41,11 +41,22 @@ from napari_tsimcne.explore._raster import (
     values_of_labels,
 )
 from napari_tsimcne.explore._selection import Mode, Selection
+from napari_tsimcne.explore._stability import (
+    NEIGHBORS,
+    chance,
+    cluster_stability,
+    nearest,
+    shared,
+    stability,
+    stability_text,
+    together,
+)
 from napari_tsimcne.explore._thumbnails import lay_out, without_overlap
 
 __all__ = [
     "LONGEST",
     "MISSING_COLOR",
+    "NEIGHBORS",
     "NONE",
     "NOTHING",
     "PLAIN_COLOR",
@@ -64,7 +75,9 @@ __all__ = [
     "automatic_clusters",
     "by_column",
     "by_similarity",
+    "chance",
     "class_colors",
+    "cluster_stability",
     "cluster_table",
     "composite",
     "counted",
@@ -75,6 +88,7 @@ __all__ = [
     "knn_accuracy",
     "lay_out",
     "medoids",
+    "nearest",
     "percent",
     "pixels_a_window",
     "points_in_lasso",
@@ -82,8 +96,12 @@ __all__ = [
     "representative",
     "rgb_pictures",
     "rgba",
+    "shared",
     "shuffled",
     "similar",
+    "stability",
+    "stability_text",
+    "together",
     "unusual",
     "value_counts",
     "values_of_labels",

@@ -75,7 +75,9 @@ class Coloring:
         self._read: dict[str, Classes | Scale] = {}
         self._source: Classes | Scale = classes_of_clusters(exploration.clusters)
         self._colors: np.ndarray | None = None
+        self._placed = exploration.placed
         exploration.clusters.changed.connect(self._on_clusters)
+        exploration.moved.connect(self._on_moved)
 
     # --- columns ------------------------------------------------------------------------------
 
@@ -126,11 +128,15 @@ class Coloring:
 
     @property
     def shown(self) -> np.ndarray:
-        """Whether each patch is shown, (N,) booleans: not where its class is hidden."""
+        """Whether each patch is shown, (N,) booleans: not where its class is hidden.
+
+        Nor where it has no place on the map yet.
+        """
+        placed = self._exploration.placed
         if isinstance(self._source, Scale) or not self._hidden:
-            return np.ones(len(self._exploration), bool)
+            return placed.copy()
         shown = np.array([key not in self._hidden for key in self._source.keys])
-        return shown[self._source.codes]
+        return shown[self._source.codes] & placed
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -194,11 +200,18 @@ class Coloring:
             return classes_of_clusters(self._exploration.clusters)
         if column not in self._read:
             if column == self._density_name:
-                crowded = density(self._exploration.coordinates)
-                self._read[column] = scale_of(crowded.astype(np.float64))
+                self._read[column] = scale_of(self._density())
             else:
                 self._read[column] = read_column(self._exploration.table[column])
         return self._read[column]
+
+    def _density(self) -> np.ndarray:
+        """Density at each patch on the map, (N,) float64; NaN where it has no place yet."""
+        placed = self._exploration.placed
+        crowded = np.full(len(placed), np.nan)
+        if placed.any():
+            crowded[placed] = density(self._exploration.coordinates[placed])
+        return crowded
 
     def _compute_colors(self) -> np.ndarray:
         source = self._source
@@ -227,6 +240,15 @@ class Coloring:
         if self._hidden.issuperset(now.keys):
             self._hidden = set()
         self._tell()
+
+    def _on_moved(self) -> None:
+        self._read.pop(self._density_name, None)
+        before, self._placed = self._placed, self._exploration.placed
+        if self._column == self._density_name:
+            self._source = self._look_up(self._column)
+            self._tell()
+        elif not np.array_equal(before, self._placed):
+            self.changed.emit()
 
     def _tell(self) -> None:
         self._colors = None

@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
+from napari_tsimcne.events import MapMoved
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._clusters_view import ClustersView
 from napari_tsimcne.gui._crops import Crops
@@ -38,7 +39,7 @@ class Explorer(QObject):
     viewer
         The napari viewer.
     run, exploration
-        With a map, and what was found on it so far.
+        What was found on the run's map so far; a run that is being trained has none yet.
     layers
         That show the run's images, by image name.
     beside
@@ -100,6 +101,25 @@ class Explorer(QObject):
             self._map_copy = None
         self.link.close()
         self.crops.close()
+
+    # --- a map that is being learnt -----------------------------------------------------------
+
+    def move_map(self, event: MapMoved) -> None:
+        """Move the points to where a training has put them."""
+        if event.dimensions >= 2:
+            self.exploration.move(event.coordinates, event.rows)
+
+    def take_map(self, run: Run) -> None:
+        """Take the map of the run, now that it is learnt; what was found so far stays.
+
+        Raises
+        ------
+        InputError
+            Where the map is damaged.
+        """
+        self.exploration.move(run.coordinates)
+        # What was made of the run when it had no map reads its features from here.
+        self.run.info = run.info
 
     # --- docks --------------------------------------------------------------------------------
 

@@ -1,212 +1,129 @@
-"""The form: which images, which patches, which recipe."""
+"""The way from images to a training, step by step: images, patches, views, train."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image, Labels
-from napari.layers import Points as PointsLayer
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
-from superqt import QCollapsible
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
-from napari_tsimcne.gui._fields import (
-    Choice,
-    LayerFollower,
-    add_rows,
-    form_layout,
-    side_by_side,
-    spin,
-    with_button,
-)
-from napari_tsimcne.gui._inputs import Inputs, images_of, with_labels, with_points
+from napari_tsimcne.gui._advisor import Advisor
+from napari_tsimcne.gui._images_form import ImagesForm
+from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._metadata_form import MetadataForm
-from napari_tsimcne.gui._outlines import level_shape
 from napari_tsimcne.gui._patch_form import PatchForm
+from napari_tsimcne.gui._placing import Found, Placing
+from napari_tsimcne.gui._preview import PatchPreview, count_text
+from napari_tsimcne.gui._remembered import remembered_recipe
 from napari_tsimcne.gui._sentences import capital, listed
-from napari_tsimcne.images import ImageSource, guess_axes
-from napari_tsimcne.patches import count_grid
-from napari_tsimcne.recipe import PRESETS, Objects, Points, Recipe
+from napari_tsimcne.gui._step import Step
+from napari_tsimcne.gui._train_form import TrainForm
+from napari_tsimcne.gui._views_form import ViewsForm
+from napari_tsimcne.recipe import VIEWS, Grid, Recipe
 
-AXES = ("CYX", "ZYX", "TYX", "TCYX", "TZYX", "CZYX", "ZCYX")
-
-CHANGES = ("data", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-"""Events of layers that the summary follows."""
-
-CHANGES_MS = 50
-"""A time in which changes come together, as those of a point that is dragged."""
-
-MOST_STAGES = max(len(preset().stages) for preset in PRESETS.values())
+SETTLE_MS = 250
+"""Without a change until the patches are placed anew."""
 
 
 class TrainingForm(QWidget):
-    """Choices of the user, always valid in range; ``inputs`` and ``recipe`` say them in our words.
+    """The choices of all steps; `inputs` and `recipe` say them in our words.
 
-    Follows the layers of the viewer: each Image layer is listed and can be ticked.
+    While they change, the patches are placed, counted and outlined in the images, some of them
+    are shown with their views, and the time of a training is measured. ``changed`` is emitted
+    with the choices, ``found`` once their patches are placed.
     """
 
     changed = Signal()
+    found = Signal()
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, advisor: Advisor) -> None:
         super().__init__()
-        self._viewer = viewer
+        self.images, self.metadata = ImagesForm(viewer), MetadataForm()
         self.patches = PatchForm(viewer)
-        self.metadata = MetadataForm()
+        self.views, self.training = ViewsForm(advisor), TrainForm(advisor)
+        self.preview = PatchPreview(viewer)
+        self.placing = Placing(self)
+        self.placed: Found | None = None
+        self._viewer, self._allowed, self._trouble = viewer, True, ""
         self._build()
-        self._follow_layers()
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
-        self._soon.setInterval(CHANGES_MS)
-        self._soon.timeout.connect(self._refresh)
-        kinds = (Image, Labels, PointsLayer)
-        self._followers = [
-            LayerFollower(viewer, self._follow_layers, kinds),
-            LayerFollower(viewer, self._soon.start, kinds, CHANGES),
-        ]
-        self.metadata.changed.connect(self._refresh)
-        self.patches.changed.connect(self._refresh)
+        self._soon.setInterval(SETTLE_MS)
+        self._soon.timeout.connect(self._place)
+        self._take_remembered()
+        for form in (self.images, self.metadata, self.patches):
+            form.changed.connect(self._on_changed)
+        self.views.changed.connect(self._on_recipe_changed)
+        self.training.changed.connect(self._on_recipe_changed)
+        self.training.preset.currentTextChanged.connect(self._take_published_views)
         self.patches.depth_method.currentIndexChanged.connect(self._take_plane)
+        self.placing.found.connect(self._on_found)
+        self.placing.failed.connect(self._on_failed)
+        self.placing.told.connect(self._on_placing)
+        self._on_changed()
 
     def release(self) -> None:
         """Stop following the viewer."""
         self._soon.stop()
-        for follower in self._followers:
-            follower.release()
-        self.patches.release()
+        self.placing.cancel()
+        self.preview.remove()
+        for form in (self.images, self.patches, self.views, self.training):
+            form.release()
 
     # --- widgets ------------------------------------------------------------------------------
 
     def _build(self) -> None:
+        self.images_step = Step(1, "Images", True)
+        self.images_step.add(self.images, self.metadata)
+        self.patches_step = Step(2, "Patches", True)
+        self.outlines = QCheckBox("Show on the images")
+        self.outlines.setToolTip("Outline the patches that would be cut, as the choices change.")
+        self.outlines.setChecked(True)
+        self.outlines.toggled.connect(self._show_outlines)
+        self.patches_step.add(self.patches, self.outlines)
+        self.views_step = Step(3, "Views", False)
+        self.views_step.add(self.views)
+        self.train_step = Step(4, "Train", True)
+        self.train_step.add(self.training)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("<b>Images</b>"))
-        self.layer_list = QListWidget()
-        self.layer_list.setToolTip("Tick the image layers to learn from.")
-        self.layer_list.setFixedHeight(92)
-        self.layer_list.itemChanged.connect(self._refresh)
-        layout.addWidget(self.layer_list)
+        for step in (self.images_step, self.patches_step, self.views_step, self.train_step):
+            layout.addWidget(step)
 
-        form = form_layout()
-        self.joining = Choice(
-            [("channels of one image", True), ("separate images", False)],
-            "What several ticked layers are to each other.",
-        )
-        self.joining.currentIndexChanged.connect(self._refresh)
-        self.axes = Choice(
-            [("as guessed", ""), *((axes, axes) for axes in AXES)],
-            "What the axes of layers with sliders are: T time, C channels, Z depth.\n"
-            "Applies to layers with as many axes; the line below says what is used.",
-        )
-        self.axes.currentIndexChanged.connect(self._refresh)
-        add_rows(form, [("Layers are", self.joining), ("Axes", self.axes)])
-        layout.addLayout(form)
-        layout.addWidget(self.metadata)
-        layout.addWidget(self.patches)
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        layout.addWidget(self.summary)
+    def _take_remembered(self) -> None:
+        recipe = remembered_recipe()
+        if recipe is None:
+            return
+        self.training.show_recipe(recipe)
+        # Objects and points are of layers that are not there yet.
+        if isinstance(recipe.patches, Grid) and recipe.patches.unit == "pixel":
+            self.patches.show_recipe(recipe)
 
-        layout.addWidget(QLabel("<b>Training</b>"))
-        form = form_layout()
-        self.preset = Choice(
-            [(name, name) for name in PRESETS],
-            "quick: a useful map in minutes, also without a GPU.\n"
-            "thorough: the same with more epochs, half an hour or so.\n"
-            "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
-            "paper are the publication's further strategies.",
-        )
-        self.preset.currentTextChanged.connect(self._take_preset)
-        add_rows(form, [("Preset", self.preset)])
-        layout.addLayout(form)
-        layout.addWidget(self._build_details())
-        self._take_preset(self.preset.value)
+    def show_recipe(self, recipe: Recipe) -> None:
+        """Take the choices of a run, where its images allow them."""
+        self.patches.show_recipe(recipe)
+        self.views.show_augmentations(recipe.augmentations)
+        self.training.show_recipe(recipe)
 
-    def _build_details(self) -> QWidget:
-        details = QWidget()
-        self.epochs = [spin(0, 100_000, 0, "", "") for _ in range(MOST_STAGES)]
-        for field in self.epochs:
-            field.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.batch_size = spin(2, 65536, 256, "", "Images a batch: 2 to 65536. Larger batches "
-                               "need more memory.")  # fmt: skip
-        self.seed = spin(0, 2**31 - 1, 0, "", "The same seed gives the same map.")
-        self.device = Choice(
-            [(name, name) for name in ("auto", "cpu", "cuda", "mps")],
-            "Where to train; auto takes a GPU where there is one.",
-        )
-        self.folder = QLineEdit()
-        self.folder.setPlaceholderText(str(_runs_folder() / "date and time"))
-        self.folder.setToolTip("New folder that the run is written to.")
-        folder = with_button(self.folder, "Choose where the run folder is made.", self._browse)
-        form = form_layout()
-        add_rows(form, [
-            ("Epochs", side_by_side(*self.epochs)), ("Batch size", self.batch_size),
-            ("Seed", self.seed), ("Device", self.device), ("Run folder", folder),
-        ])  # fmt: skip
-        details.setLayout(form)
-        self.details = QCollapsible("Training details")
-        self.details.setDuration(0)
-        self.details.addWidget(details)
-        return self.details
-
-    def _browse(self) -> None:
-        parent = QFileDialog.getExistingDirectory(self, "Make the run folder in")
-        if parent:
-            self.folder.setText(str(Path(parent) / _new_name()))
-
-    def _take_preset(self, name: str) -> None:
-        recipe = PRESETS[name]()
-        for i, field in enumerate(self.epochs):
-            field.setVisible(i < len(recipe.stages))
-            if i < len(recipe.stages):
-                stage = recipe.stages[i]
-                field.setValue(stage.epochs)
-                field.setToolTip(f"Epochs of the stage '{stage.name}'; 0 leaves it out.")
-        self.batch_size.setValue(recipe.batch_size)
-
-    # --- layers -------------------------------------------------------------------------------
-
-    def _follow_layers(self) -> None:
-        ticked = dict(self._items())
-        self.layer_list.blockSignals(True)
-        self.layer_list.clear()
-        for layer in self._viewer.layers:
-            if not isinstance(layer, Image):
-                continue
-            item = QListWidgetItem(layer.name)
-            item.setData(Qt.ItemDataRole.UserRole, layer)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            checked = ticked.get(layer, True)
-            item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
-            self.layer_list.addItem(item)
-        self.layer_list.blockSignals(False)
-        if set(self.layers()) != {layer for layer, checked in ticked.items() if checked}:
-            self.joining.choose(_likely_joined(self.layers()))
-        self._refresh()
-
-    def _items(self) -> list[tuple[Image, bool]]:
-        items = [self.layer_list.item(i) for i in range(self.layer_list.count())]
-        return [
-            (item.data(Qt.ItemDataRole.UserRole), item.checkState() == Qt.CheckState.Checked)
-            for item in items
-        ]
-
-    def layers(self) -> list[Image]:
-        """Return the ticked layers."""
-        return [layer for layer, checked in self._items() if checked]
+    def allow_changes(self, allowed: bool) -> None:
+        """Let the choices be changed, or not, while they are worked on."""
+        if allowed == self._allowed:
+            return
+        self._allowed = allowed
+        for step in (self.images_step, self.patches_step, self.views_step):
+            step.content.setEnabled(allowed)
+        self.training.setEnabled(allowed)
+        if not allowed:
+            self._soon.stop()
+            self.placing.cancel()
+            self.preview.remove()
+        else:
+            self._enable()
 
     # --- what was chosen ----------------------------------------------------------------------
 
@@ -218,23 +135,7 @@ class TrainingForm(QWidget):
         InputError
             Where something is missing, or layers, table and paths do not fit together.
         """
-        return self._completed(self._images())
-
-    def _completed(self, inputs: Inputs) -> Inputs:
-        kind, patches = self.patches.kind.value, self.patches
-        if kind is Objects:
-            inputs = with_labels(inputs, patches.labels.layer, patches.labels.candidates())
-        if kind is Points:
-            inputs = with_points(inputs, patches.points.layer)
-        return replace(inputs, measure=self.metadata.measurement(inputs))
-
-    def _images(self) -> Inputs:
-        layers = self.layers()
-        return images_of(layers, [self._axes_of(layer) for layer in layers], self.joining.value)
-
-    def _axes_of(self, layer: Image) -> str:
-        chosen = self.axes.value
-        return chosen if len(chosen) == layer.ndim else guess_axes(layer)
+        return self._completed(self.images.inputs())
 
     def recipe(self, rgb: bool) -> Recipe:
         """Return the recipe of the choices.
@@ -244,99 +145,159 @@ class TrainingForm(QWidget):
         ValueError
             Where choices do not fit together, with what to change.
         """
-        preset = PRESETS[self.preset.value]
-        return preset(
+        return self.training.recipe(
             self.patches.patches(),
             depth=self.patches.depth(),
             background=self.patches.background(),
             rgb=rgb,
-            epochs=[field.value() for field in self.epochs[: len(preset().stages)]],
-            batch_size=self.batch_size.value(),
-            seed=self.seed.value(),
+            augmentations=self.views.augmentations(),
         )
 
     def run_folder(self) -> Path:
         """Return where the run is to be written."""
-        given = self.folder.text().strip()
-        return Path(given).expanduser() if given else _runs_folder() / _new_name()
+        return self.training.run_folder()
 
-    def _refresh(self) -> None:
-        self.joining.setEnabled(len(self.layers()) > 1)
-        try:
-            inputs = self._images()
-        except ValueError as error:
-            self._tell_patches([])
-            self.summary.setText(capital(sentence(error)))
-        else:
-            self._tell_patches(inputs.images)
-            self.summary.setText(self._summary(inputs))
-        self.changed.emit()
+    def _completed(self, inputs: Inputs) -> Inputs:
+        inputs = self.images.with_patches(inputs, self.patches)
+        return replace(inputs, measure=self.metadata.measurement(inputs))
 
     def _take_plane(self) -> None:
         """Take the plane that is looked at, once one plane is asked for."""
-        layers = [la for la in self.layers() if "Z" in self._axes_of(la)]
-        if layers and self.patches.depth_method.value == "plane":
-            at = layers[0].world_to_data(self._viewer.dims.point)
-            self.patches.plane.setValue(round(at[self._axes_of(layers[0]).index("Z")]))
+        plane = self.images.plane_looked_at()
+        if plane is not None and self.patches.depth_method.value == "plane":
+            self.patches.plane.setValue(plane)
 
-    def _tell_patches(self, images: Sequence[ImageSource]) -> None:
+    def _take_published_views(self, preset: str) -> None:
+        """The published strategies are of natural images; the others of what is chosen."""
+        published, shown = preset.startswith("paper"), self.views.augmentations()
+        if published != (shown == VIEWS["natural"]):
+            rgb = self.placed is not None and self.placed.inputs.images[0].rgb
+            kind = "natural" if published else "histology" if rgb else "fluorescence"
+            self.views.show_augmentations(VIEWS[kind])
+
+    # --- following the choices ----------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether a training of the choices makes sense, as far as is known."""
+        return self._trouble == ""
+
+    def _on_changed(self) -> None:
+        """Tell each step what it will do; place the patches once the choices hold still."""
+        self.placed = None
+        self._trouble = ""
+        self.placing.cancel()
+        try:
+            images = self.images.inputs()
+        except ValueError as error:
+            self._stop_at(self.images_step, error)
+            self._follow([])
+            return
+        self._follow(images.images)
+        self.images_step.tell(self.images.summary())
+        first = images.images[0]
+        self.views.follow_images(first.rgb, first.channels)
+        self._tell_views()
+        try:
+            completed = self._completed(images)
+            self.patches.patches()
+        except ValueError as error:
+            self._stop_at(self.patches_step, error)
+            return
+        if completed.measure is not None:
+            known = f"with {listed(completed.measure.columns)}"
+            self.images_step.tell(f"{self.images.summary()}; {known}")
+        self.patches_step.tell("Counting...")
+        self._enable()
+        if self._allowed:
+            self._soon.start()
+        self.changed.emit()
+
+    def _on_recipe_changed(self) -> None:
+        """Nothing is cut differently: only the time changes, and what the views look like."""
+        self._tell_views()
+        self._estimate()
+        self.changed.emit()
+
+    def _tell_views(self) -> None:
+        shown = self.views.augmentations()
+        names = [name for name in type(shown).model_fields if getattr(shown, name).on]
+        kind = self.views.kind.currentText()
+        self.views_step.tell(
+            f"{capital(kind)}: views differ by {listed([name.replace('_', ' ') for name in names])}"
+            if names else "No view differs from its patch: nothing can be learnt."
+        )  # fmt: skip
+
+    def _follow(self, images: Sequence[Any]) -> None:
         self.patches.blockSignals(True)
         self.patches.follow_images(images)
         self.patches.blockSignals(False)
 
-    def _summary(self, inputs: Inputs) -> str:
-        images = inputs.images
+    def _stop_at(self, step: Step, error: ValueError) -> None:
+        self._trouble = sentence(error)
+        self._soon.stop()
+        step.tell(capital(self._trouble))
+        if step is self.images_step:
+            self.patches_step.tell("")
+        self.preview.remove()
+        self.views.show_patches(None)
+        self._estimate()
+        self._enable()
+        self.changed.emit()
+
+    def _place(self) -> None:
         try:
-            inputs = self._completed(inputs)
-            what = self._what_is_cut(inputs)
+            inputs = self.inputs()
+            recipe = self.recipe(rgb=inputs.images[0].rgb)
         except ValueError as error:
-            return capital(sentence(error))
-        of = "1 image" if len(images) == 1 else f"{len(images)} images"
-        channels = "RGB" if images[0].rgb else f"{images[0].channels} channel" + (
-            "s" if images[0].channels > 1 else "")  # fmt: skip
-        axes = images[0].axes.rstrip("S")
-        text = f"{capital(what)} {of}, {channels}, axes\N{NO-BREAK SPACE}{axes}"
-        if inputs.measure is not None:
-            text += f"; with {listed(inputs.measure.columns)}"
-        return text
+            self._stop_at(self.patches_step, error)
+            return
+        self.placing.ask(inputs, recipe)
 
-    def _what_is_cut(self, inputs: Inputs) -> str:
-        """Count the patches; those of objects are not known before they are found."""
-        patches, depth = self.patches.patches(), self.patches.depth()
-        if isinstance(patches, Objects):
-            layer = self.patches.labels.layer
-            name = self.patches.labels.currentText() if layer is None else f"'{layer.name}'"
-            return f"one patch an object of {name},"
-        if isinstance(patches, Points):
-            assert inputs.points is not None
-            name = self.patches.points.currentText()
-            return f"{_patches(len(inputs.points))} at the points of '{name}' in"
-        count = sum(count_grid(image.at_depth(depth), patches) for image in inputs.images)
-        if not count:
-            raise InputError(
-                "a patch is larger than every image: use a smaller patch size, or pad the edges"
-            )
-        most = "" if self.patches.background().method == "none" else "at most "
-        return f"{most}{_patches(count)} of"
+    def _on_placing(self, what: str, done: int, total: int) -> None:
+        if self.placing.busy:
+            self.patches_step.tell(f"{what}: {done:,} of {total:,}")
 
+    def _on_failed(self, reason: str) -> None:
+        self._stop_at(self.patches_step, InputError(reason))
 
-def _patches(count: int) -> str:
-    return f"{count:,} patch{'es' if count != 1 else ''}"
+    def _on_found(self, found: Found) -> None:
+        self.placed = found
+        self.views.show_patches(found.sample)
+        self.patches_step.tell(count_text(found.placed))
+        self._show_outlines()
+        self._estimate()
+        self._enable()
+        self.found.emit()
 
+    def _show_outlines(self) -> None:
+        found = self.placed
+        if found is None or not self.outlines.isChecked() or not self._allowed:
+            self.preview.remove()
+            return
+        layers = {
+            name: left for name, linked in found.inputs.layers.items()
+            if (left := linked.among(self._viewer.layers)) is not None
+        }  # fmt: skip
+        text = count_text(found.placed)
+        if layers:
+            text += self.preview.show(found.placed, layers, found.recipe.seed)
+        self.patches_step.tell(text)
 
-def _likely_joined(layers: list[Image]) -> bool:
-    """Layers of one shape without channels, drawn over each other, are most likely channels."""
-    shapes = {level_shape(layer) for layer in layers}
-    together = len(shapes) == 1 and not any(
-        layer.rgb or "C" in guess_axes(layer) for layer in layers
-    )
-    places = {tuple(layer.translate) for layer in layers}
-    return together and len(places) == 1
+    def _estimate(self) -> None:
+        found = self.placed
+        if found is None or not len(found.placed.table):
+            self.training.follow(None, 0, 0, False)
+            return
+        first = found.inputs.images[0]
+        recipe: Recipe | None = None
+        with suppress(ValueError):
+            recipe = self.recipe(rgb=first.rgb).cut_at(found.placed.recipe.patches.pixels)
+        self.training.follow(recipe, len(found.placed.table), first.channels, first.rgb)
 
-
-def _runs_folder() -> Path:
-    return Path.home() / "napari-tsimcne"
-
-
-def _new_name() -> str:
-    return datetime.now().strftime("run-%Y-%m-%d-%H%M%S")
+    def _enable(self) -> None:
+        """Let a step be used once the one before it makes sense."""
+        images = self.images.any_chosen and self._allowed
+        self.patches_step.content.setEnabled(images)
+        self.views_step.content.setEnabled(images)
+        self.training.setEnabled(images and self.ready)

@@ -1,4 +1,4 @@
-"""From layers of the viewer to what a run is made of: images, label images, points."""
+"""From layers and files to what a run is made of: images, label images, points."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from napari_tsimcne.gui._outlines import LinkedLayer, level_shape, matrix, trans
 from napari_tsimcne.images import (
     ImageSource,
     check_alike,
+    check_labels,
     from_layer,
     join_channels,
     labels_from_layer,
     named_alike,
+    pair_labels,
 )
 from napari_tsimcne.patches import COLUMNS, Measurement
 
@@ -31,9 +33,10 @@ JOINED_BY = " + "
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run is made of; ``layers`` shows the images, by their names.
+    """What a run is made of; ``layers`` shows images, by their names.
 
-    ``measure`` adds what is known of the images to their patches.
+    Images of files that are not shown have no layer. ``measure`` adds what is known of the
+    images to their patches.
     """
 
     images: Sequence[ImageSource]
@@ -52,7 +55,7 @@ def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inp
         Where there is no layer, or layers do not fit together.
     """
     if not layers:
-        raise InputError("no image is chosen: open an image and tick its layer")
+        raise InputError("no image is chosen: open an image in napari, or add files, and tick it")
     images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
     if joined and len(images) > 1:
         _check_over_each_other(layers)
@@ -63,21 +66,54 @@ def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inp
     return Inputs(images, {i.name: la for i, la in zip(images, linked, strict=True)})
 
 
-def with_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Labels]) -> Inputs:
-    """Add the label image of each image: of one layer, or where it is None, the one over it.
+def with_files(
+    inputs: Inputs | None, images: Sequence[ImageSource], shown: Mapping[str, LinkedLayer]
+) -> Inputs:
+    """Add images of files to those of layers, if any; ``shown`` are layers that show them.
 
     Raises
     ------
     InputError
-        Where there is no such layer, or it lies elsewhere than an image.
+        Where images do not fit together.
     """
-    if not candidates:
+    if inputs is not None:
+        images = [*inputs.images, *images]
+        shown = {**inputs.layers, **shown}
+    check_alike(images)
+    return Inputs(images, shown)
+
+
+def with_labels(
+    inputs: Inputs,
+    layer: Labels | None,
+    candidates: Sequence[Labels],
+    files: Sequence[ImageSource] = (),
+) -> Inputs:
+    """Add the label image of each image: of one layer, or where it is None, the one over it.
+
+    Where ``files`` are given, images of files take their label images from these, by their names.
+
+    Raises
+    ------
+    InputError
+        Where there is no label image, or it does not fit its image.
+    """
+    labels = _labels_of_files(inputs, files)
+    layers = dict(inputs.layers)
+    left = [image.name for image in inputs.images if image.name not in labels]
+    hidden = [name for name in left if name not in layers]
+    if hidden:
+        raise InputError(
+            f"no label image is given for {_some(hidden)}: choose label files, or show the images "
+            "and add a Labels layer over each"
+        )
+    if left and not candidates:
         raise InputError(
             "there is no Labels layer: add one in which each object has a number of its own, or "
             "cut patches on a grid"
         )
-    labels, layers = {}, {}
-    for name, linked in inputs.layers.items():
+    for name in left:
+        linked = layers[name]
         own = _labels_over(name, linked, candidates) if layer is None else layer
         if not _at_one_place(own, linked.layer):
             raise InputError(
@@ -99,6 +135,12 @@ def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
     """
     if layer is None:
         raise InputError("there is no Points layer: add one, or cut patches on a grid")
+    hidden = [image.name for image in inputs.images if image.name not in inputs.layers]
+    if hidden:
+        raise InputError(
+            f"points lie in layers, but no layer shows {_some(hidden)}: show the images of the "
+            "points, and untick other files"
+        )
     points = np.asarray(layer.data, float)
     if not len(points):
         raise InputError(f"the layer '{layer.name}' has no point: add points, or choose another")
@@ -122,6 +164,23 @@ def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
     return Inputs(inputs.images, inputs.layers, points=pd.concat(parts, ignore_index=True))
 
 
+def _labels_of_files(inputs: Inputs, files: Sequence[ImageSource]) -> dict[str, ImageSource]:
+    """Pair images of files with label images, which fit them; none where none are given."""
+    images = [image for image in inputs.images if image.path is not None]
+    if not files or not images:
+        return {}
+    pairs = pair_labels(images, files)
+    for image in images:
+        check_labels(image, pairs[image.name])
+    return pairs
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first of some images, and say how many more there are."""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"'{names[0]}'{more}"
+
+
 def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -> Labels:
     """Return the Labels layer that lies over an image exactly.
 
@@ -140,7 +199,7 @@ def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -
             f"no Labels layer lies over the image '{name}': add one of the same size and place, or "
             "leave the image out"
         )
-    names = {own for shown in (image, *linked.channels) for own in _names_of(shown)}
+    names = {name, *(own for shown in (image, *linked.channels) for own in _names_of(shown))}
     alike = (
         layer for layer in over
         if any(named_alike(a, b) for a in names for b in _names_of(layer))

@@ -94,10 +94,18 @@ class MapCanvas(QWidget):
     def fit(self) -> None:
         """Show the whole map."""
         low, high = self._box
-        extent = np.maximum(high - low, 1e-9)
+        # Before there is a map all points are in one place.
+        extent = np.where(high > low, high - low, (high - low).max() or 1.0)
         self._camera.center = (0.0, *((low + high) / 2))
         self._camera.zoom = float((self.pixels / extent).min()) * MARGIN
         self._fitted = self.camera
+
+    def set_box(self, box: np.ndarray) -> None:
+        """Take another box as the whole map; it stays in view while that is what is seen."""
+        follows = self._fitted is not None and np.allclose(self.camera, self._fitted)
+        self._box = box
+        if follows:
+            self.fit()
 
     def center_on(self, position: np.ndarray) -> None:
         """Move the camera to a position (y, x), unless it is well in view."""

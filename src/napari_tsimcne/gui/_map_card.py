@@ -14,6 +14,8 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
 
 from napari_tsimcne.explore import Clusters
 from napari_tsimcne.gui._crops import pixmap
+from napari_tsimcne.gui._map_symbols import UNFAMILIAR_COLOR, is_added
+from napari_tsimcne.runs import ADDED_COLUMNS
 
 PICTURE = 128
 """Pixels of the picture's side."""
@@ -52,7 +54,9 @@ class PatchCard(QFrame):
         self._table, self._clusters = table, clusters
         self._moves = [name for name in "tz" if table[name].nunique() > 1]
         # What was joined to the patches, such as a treatment, tells more than one more number.
-        values = [name for name in table.columns if name not in PLACE]
+        self._additions = bool(is_added(table).any())
+        known = (*PLACE, *ADDED_COLUMNS) if self._additions else PLACE
+        values = [name for name in table.columns if name not in known]
         self._values = sorted(values, key=lambda name: is_numeric_dtype(table[name]))
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -92,6 +96,8 @@ class PatchCard(QFrame):
             cluster = self._clusters[cluster_id]
             name = _elided(metrics, cluster.name)
             lines.append(f'<span style="color:{cluster.color}">■</span> {name}')
+        if self._additions and row["added"]:
+            lines += self._of_addition(row)
         values = "".join(
             f"<tr><td>{_elided(metrics, name)}&nbsp;&nbsp;</td>"
             f"<td>{_elided(metrics, _written(row[name]))}</td></tr>"
@@ -101,6 +107,15 @@ class PatchCard(QFrame):
         if more > 0:
             values += f"<tr><td>and {more} more</td></tr>"
         return "<br>".join(lines) + (f"<table>{values}</table>" if values else "")
+
+    def _of_addition(self, row: pd.Series) -> list[str]:
+        """Say what a patch was added with, and whether it is unlike what the map was learnt of."""
+        added = f"▲ added with {_elided(self.text.fontMetrics(), row['added'])}"
+        familiarity = f"familiarity {row['familiarity']:.2g}"
+        if not row["unfamiliar"]:
+            return [f"{added}, {familiarity}"]
+        unlike = f"unlike all it was trained on: {familiarity}"
+        return [added, f'<b><span style="color:{UNFAMILIAR_COLOR}">{unlike}</span></b>']
 
 
 def beside(pointer: QPoint, card: QSize, room: QRect) -> QPoint:

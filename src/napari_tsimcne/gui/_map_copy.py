@@ -52,8 +52,7 @@ class MapCopy:
     # --- the layer ----------------------------------------------------------------------------
 
     def _add(self) -> Points:
-        # Up on the map is up on the screen, as in figures: napari's rows run downwards.
-        points = self._exploration.coordinates[:, ::-1] * np.array([-1, 1])
+        points = self._places()
         extent = float(np.ptp(points, axis=0).max()) or 1.0
         scale, corner, like = 1.0, np.zeros(2), {}
         if len(self._viewer.layers):
@@ -85,6 +84,7 @@ class MapCopy:
     def _follow(self) -> None:
         self._following = True
         self._coloring.changed.connect(self._on_coloring)
+        self._exploration.moved.connect(self._on_moved)
         self._exploration.clusters.changed.connect(self._on_clusters)
         self._exploration.selection.changed.connect(self._show_selection)
         self._viewer.layers.events.removed.connect(self._on_removed)
@@ -96,11 +96,16 @@ class MapCopy:
             return
         self._following = False
         self._coloring.changed.disconnect(self._on_coloring, missing_ok=True)
+        self._exploration.moved.disconnect(self._on_moved, missing_ok=True)
         self._exploration.clusters.changed.disconnect(self._on_clusters, missing_ok=True)
         self._exploration.selection.changed.disconnect(self._show_selection, missing_ok=True)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
         self.layer.events.data.disconnect(self._on_data)
         self.layer.selected_data.events.items_changed.disconnect(self._on_selected)
+
+    def _places(self) -> np.ndarray:
+        # Up on the map is up on the screen, as in figures: napari's rows run downwards.
+        return self._exploration.coordinates[:, ::-1] * np.array([-1, 1])
 
     # --- following ----------------------------------------------------------------------------
 
@@ -109,6 +114,9 @@ class MapCopy:
         shown = self._coloring.shown
         if not np.array_equal(self.layer.shown, shown):
             self.layer.shown = shown
+
+    def _on_moved(self) -> None:
+        self.layer.data = self._places()
 
     def _on_clusters(self) -> None:
         columns = self._exploration.columns()

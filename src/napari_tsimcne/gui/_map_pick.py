@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from napari.qt.threading import create_worker
 from scipy.spatial import KDTree
@@ -16,13 +18,24 @@ class NearestPoint:
     def __init__(self, points: np.ndarray) -> None:
         self._points = points
         self._tree: KDTree | None = None
-        if len(points) <= AT_ONCE:
-            self._tree = _tree(points)
-        else:
-            create_worker(_tree, points, _connect={"returned": self._on_built})
+        self._version = 0
+        self.rebuild()
 
-    def _on_built(self, tree: KDTree) -> None:
-        self._tree = tree
+    def rebuild(self) -> None:
+        """Take the points where they are now."""
+        self._version += 1
+        self._tree = None
+        if len(self._points) <= AT_ONCE:
+            self._tree = _tree(self._points.copy())
+        else:
+            # The points may move meanwhile.
+            work = partial(_numbered_tree, self._points.copy(), self._version)
+            create_worker(work, _connect={"returned": self._on_built})
+
+    def _on_built(self, built: tuple[KDTree, int]) -> None:
+        tree, version = built
+        if version == self._version:
+            self._tree = tree
 
     def within(self, position: np.ndarray, reach: float, shown: np.ndarray) -> int | None:
         """Return the number of the nearest point that is shown, (N,), and not beyond reach."""
@@ -36,6 +49,10 @@ class NearestPoint:
             return None
         distance = np.hypot(*(self._points[near] - position).T)
         return int(near[distance.argmin()]) if distance.min() <= reach else None
+
+
+def _numbered_tree(points: np.ndarray, version: int) -> tuple[KDTree, int]:
+    return _tree(points), version
 
 
 def _tree(points: np.ndarray) -> KDTree:

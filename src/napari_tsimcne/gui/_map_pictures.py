@@ -109,6 +109,20 @@ class MapPictures(QObject):
         for signal in self._signals:
             signal.disconnect(self._on_changed, missing_ok=True)
 
+    def hide(self) -> None:
+        """Take all pictures away until the next drawing."""
+        self._timer.stop()
+        self._work.cancel()
+        if self._now is not None:
+            self._now = None
+            self._canvas.overlay.draw_pictures(None, np.zeros(2), 1)
+            self.drawn.emit()
+
+    def move(self) -> None:
+        """Draw pictures where the points are now."""
+        self._y, self._x = np.ascontiguousarray(self._points.T)
+        self._on_changed()
+
     @property
     def always(self) -> bool:
         """Whether pictures are drawn however many points are in view."""
@@ -143,11 +157,7 @@ class MapPictures(QObject):
         if view is not None:
             self._work.ask(partial(self._drawing, view), self._on_drawing)
             return
-        self._work.cancel()
-        if self._now is not None:
-            self._now = None
-            self._canvas.overlay.draw_pictures(None, np.zeros(2), 1)
-            self.drawn.emit()
+        self.hide()
 
     def _view(self) -> _View | None:
         if self._canvas.qt_viewer is None:

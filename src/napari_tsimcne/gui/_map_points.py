@@ -50,19 +50,19 @@ class MapPoints:
         self, canvas: MapCanvas, points: np.ndarray, exploration: Exploration, coloring: Coloring
     ) -> None:
         self._canvas, self._points = canvas, points
-        self._selection, self._coloring = exploration.selection, coloring
-        self._spacing = typical_spacing(points)
-        extent = float(np.ptp(points, axis=0).max()) or 1.0
-        self._size = float(np.clip(0.8 * self._spacing, extent / 20_000, extent / 60))
+        self._exploration, self._coloring = exploration, coloring
+        self._selection, self._placed = exploration.selection, exploration.placed
         self._smallest = float(np.clip(450 / np.sqrt(len(points)), 1.5, 6))
-        # Larger than points are ever drawn: the limit in pixels of the screen alone decides, which
-        # is changed without a look at the points.
-        self._bound = extent / 12
+        self._measure()
         self._drawn = 0.0
         self._dimmed = False
+        self._rows_on_top = np.zeros(0, np.intp)
         self._take_colors()
         nothing = np.zeros((0, 2))
-        self.layer = self._add(points, "t-SimCNE map", self._colors)
+        # Points without a place are left out: napari would take its time for them as well.
+        placed = self._placed
+        color = self._colors[placed] if placed.any() else "white"
+        self.layer = self._add(points[placed], "t-SimCNE map", color)
         # Layers of their own keep selected points on top, and a selection costs what it holds.
         # In crowds the ground is seen as a contour around them.
         self.chosen = self._add(nothing, "selected", SELECTED_COLOR)
@@ -84,6 +84,39 @@ class MapPoints:
         zoom = self._canvas.zoom
         return float(np.clip(self._size * zoom, self._smallest, LARGEST)) / zoom
 
+    def _measure(self) -> None:
+        points = self._points[self._placed] if self._placed.any() else self._points
+        self._spacing = typical_spacing(points)
+        extent = float(np.ptp(points, axis=0).max()) or 1.0
+        self._size = float(np.clip(0.8 * self._spacing, extent / 20_000, extent / 60))
+        # Larger than points are ever drawn: the limit in pixels of the screen alone decides, which
+        # is changed without a look at the points.
+        self._bound = extent / 12
+
+    # --- the map moves ------------------------------------------------------------------------
+
+    def move(self) -> None:
+        """Draw all points where they are now."""
+        before, self._placed = self._placed, self._exploration.placed
+        self.layer.data = self._points[self._placed]
+        if not np.array_equal(before, self._placed):
+            _recolor(self.layer, self._colors[self._placed])
+        on_top = self._rows_on_top
+        if len(on_top):
+            self.chosen.data = self._faces.data = self._points[on_top]
+
+    def rescale(self) -> None:
+        """Fit the size of the points to how far they are from each other now."""
+        bound = self._bound
+        self._measure()
+        if not 0.5 < self._bound / bound < 2:
+            for layer in (self.layer, self.chosen, self._faces):
+                layer.current_size = self._bound
+                layer.size = self._bound
+        else:
+            self._bound = bound
+        self._adapt()
+
     # --- following ----------------------------------------------------------------------------
 
     def show_selection(self) -> None:
@@ -98,8 +131,8 @@ class MapPoints:
             if many:
                 colors = colors.copy()
                 colors[~selected, 3] *= DIMMED
-            _recolor(self.layer, colors)
-        on_top = rows[:0] if many else rows
+            _recolor(self.layer, colors[self._placed])
+        on_top = self._rows_on_top = rows[:0] if many else rows
         self.chosen.data = self._faces.data = self._points[on_top]
         if len(on_top):
             _recolor(self._faces, self._colors[on_top])
@@ -111,7 +144,7 @@ class MapPoints:
         if self._dimmed:
             self.show_selection()
             return
-        _recolor(self.layer, self._colors)
+        _recolor(self.layer, self._colors[self._placed])
         if not np.array_equal(before, self.shown):
             self.show_selection()
         elif len(self.chosen.data):
@@ -156,6 +189,8 @@ class MapPoints:
 
 def _recolor(layer: Points, colors: np.ndarray) -> None:
     """Give the points their colours, (n, 4)."""
+    if not len(colors):
+        return
     # napari draws points anew for each of two events; one is enough.
     with layer.events.face_color.blocker():
         layer.face_color = colors

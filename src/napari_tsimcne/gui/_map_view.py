@@ -28,6 +28,7 @@ from napari_tsimcne.gui._find_bar import FindBar
 from napari_tsimcne.gui._legend import Legend
 from napari_tsimcne.gui._map_bar import MapBar
 from napari_tsimcne.gui._map_canvas import MapCanvas
+from napari_tsimcne.gui._map_glide import Glide
 from napari_tsimcne.gui._map_hover import Hover
 from napari_tsimcne.gui._map_icons import IconButton
 from napari_tsimcne.gui._map_pick import NearestPoint
@@ -41,6 +42,8 @@ CLICK_PIXELS = 8
 
 WIDE = 620
 """Pixels from which on the legend stands beside the map."""
+
+NO_MAP_YET = "The map forms here once the training reaches its two-dimensional stages."
 
 LEGEND_WIDTH = 240
 LEGEND_SHARE = 0.35
@@ -83,12 +86,9 @@ class MapView(QWidget):
     ) -> None:
         super().__init__()
         self.exploration, self._coloring = exploration, coloring
-        # Up on the map is up on the screen, as in figures: napari's rows run downwards.
-        self.points = np.stack(
-            [-exploration.coordinates[:, 1], exploration.coordinates[:, 0]], axis=1
-        )
-        box = np.array([self.points.min(axis=0), self.points.max(axis=0)])
-        self.canvas = MapCanvas(box, theme)
+        self.glide = Glide(exploration, self)
+        self.points = self.glide.points
+        self.canvas = MapCanvas(self.glide.box, theme)
         self.map_points = MapPoints(self.canvas, self.points, exploration, coloring)
         self.pictures = MapPictures(self.canvas, self.points, exploration, coloring, crops)
         self._nearest = NearestPoint(self.points)
@@ -107,6 +107,8 @@ class MapView(QWidget):
         self.canvas.built.connect(self._on_built)
         self.canvas.key_pressed.connect(self._on_key)
         exploration.selection.changed.connect(self._on_selection)
+        self.glide.stepped.connect(self._on_stepped)
+        self.glide.settled.connect(self._on_settled)
         coloring.changed.connect(self._keep_room)
         self._on_selection()
 
@@ -117,6 +119,10 @@ class MapView(QWidget):
         self.bar = MapBar(self.tools, exploration.history)
         self.find_bar, self.legend = FindBar(exploration), Legend(coloring)
         self._count = QLabel()
+        self._notice = QLabel(NO_MAP_YET)
+        self._notice.setWordWrap(True)
+        self._notice.setContentsMargins(6, 2, 6, 2)
+        self._notice.setVisible(not exploration.placed.any())
         self.legend_button = IconButton("legend", "Legend\nShow or hide the colours.", True)
         self.legend_button.setChecked(True)
         foot = QHBoxLayout()
@@ -125,6 +131,7 @@ class MapView(QWidget):
         foot.addWidget(self.legend_button)
         left = QVBoxLayout()
         left.setSpacing(2)
+        left.addWidget(self._notice)
         left.addWidget(self.canvas, stretch=1)
         left.addLayout(foot)
         # All that moves into a window of its own, and back.
@@ -218,7 +225,9 @@ class MapView(QWidget):
         self.exploration.selection.changed.disconnect(self._on_selection, missing_ok=True)
         self._coloring.changed.disconnect(self._keep_room, missing_ok=True)
         self.hover.hide()
-        for part in (self.map_points, self.pictures, self.bar, self.find_bar, self.legend):
+        for part in (
+            self.glide, self.map_points, self.pictures, self.bar, self.find_bar, self.legend
+        ):  # fmt: skip
             part.release()
         self.canvas.close_viewer()
         if self._window is not None:
@@ -344,6 +353,20 @@ class MapView(QWidget):
         marked = (self._looked_at, self.hover.patch)
         rows = [patch for patch in marked if patch is not None]
         self.canvas.overlay.draw_marks(self.points[rows])
+
+    def _on_stepped(self) -> None:
+        self.hover.hide()
+        self.canvas.set_box(self.glide.box)
+        self.map_points.move()
+        self.pictures.hide()
+        self._show_marks()
+
+    def _on_settled(self) -> None:
+        self._on_stepped()
+        self._notice.hide()
+        self.map_points.rescale()
+        self._nearest.rebuild()
+        self.pictures.move()
 
     def _on_selection(self) -> None:
         if self._looked_at is not None:

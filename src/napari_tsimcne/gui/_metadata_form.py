@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.layers import Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
 from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.images import ImageSource
 from napari_tsimcne.patches import Measurement, measurement
 
 
@@ -25,7 +25,7 @@ class MetadataForm(QWidget):
         self.table.setPlaceholderText("CSV file")
         self.table.setClearButtonEnabled(True)
         self.table.setToolTip(
-            "CSV file of treatments, doses and the like. A column image (or file) names the layer\n"
+            "CSV file of treatments, doses and the like. A column image (or file) names the image\n"
             "or its file; without one, columns of the pattern such as well are matched."
         )
         self.pattern = QLineEdit()
@@ -75,7 +75,7 @@ class MetadataForm(QWidget):
         self._tell_without_row("")
         found = measurement(
             names,
-            [_file_of(inputs.layers[name].layer) for name in names],
+            [_file_of(image, inputs) for image in inputs.images],
             pattern=pattern or None,
             metadata=Path(table).expanduser() if table else None,
             further=[] if inputs.points is None else list(inputs.points),
@@ -88,6 +88,9 @@ class MetadataForm(QWidget):
         self.without_row.setVisible(bool(text))
 
 
-def _file_of(layer: Layer) -> Path | None:
-    """Return the file that a layer was opened from."""
-    return Path(layer.source.path) if layer.source.path else None
+def _file_of(image: ImageSource, inputs: Inputs) -> Path | None:
+    """Return the file of an image, or that its layer was opened from."""
+    if image.path is not None or image.name not in inputs.layers:
+        return image.path
+    path = inputs.layers[image.name].layer.source.path
+    return Path(path) if path else None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import dask.array as da
 import napari
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_warning
 
 from napari_tsimcne.errors import InputError
@@ -17,12 +18,15 @@ from napari_tsimcne.gui._crops import COLORMAPS
 from napari_tsimcne.gui._inputs import JOINED_BY, images_of
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.images import ImageSource, labels_from_layer
-from napari_tsimcne.runs import ImageRecord, Run
+from napari_tsimcne.runs import ExtendedRun, ImageRecord, Run, given_name, images_by_part
 
 MOST_IMAGES = 36
 GAP = 1.04
 READ_WHOLE = 128 << 20
 """Bytes of an image up to which it is read at once; larger ones are read as they are looked at."""
+
+_FILES: WeakKeyDictionary[Layer, ImageSource] = WeakKeyDictionary()
+"""The images of files, by the layers that were added to show them."""
 
 
 def show_run(run: Run) -> None:
@@ -36,13 +40,18 @@ def show_run(run: Run) -> None:
 def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     """Return layers that show the images of a run, by their names.
 
-    Images that were layers are looked for among those of the viewer; files are opened, see
-    `add_images`.
+    Images that were layers, and files that are shown already, are looked for among those of the
+    viewer; other files are opened, see `add_images`.
     """
-    there = {record.name: _layer_of(viewer, record, run) for record in run.info.images}
-    linked = {name: layer for name, layer in there.items() if layer is not None}
+    linked = shown_images(viewer, run)
     missing = [record for record in run.info.images if record.name not in linked]
     return linked | add_images(viewer, run, missing)
+
+
+def shown_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
+    """Return the layers of the viewer that show images of a run, by their names."""
+    there = {record.name: _layer_of(viewer, record, run) for record in run.info.images}
+    return {name: layer for name, layer in there.items() if layer is not None}
 
 
 def layers_of(viewer: Any, run: Run, name: str) -> dict[str, LinkedLayer]:
@@ -70,7 +79,7 @@ def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[st
         show_warning(f"Not shown: {lost[0]}{more}. The map works all the same.")
     if len(records) > MOST_IMAGES:
         show_warning(f"The first {MOST_IMAGES} of {len(records)} images are shown.")
-    places = _places(run)
+    places = _places_in(viewer, run)
     linked = {}
     for image in images:
         shown = _add_image(viewer, image, places[image.name])
@@ -81,21 +90,104 @@ def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[st
     return linked
 
 
-def _places(run: Run) -> dict[str, np.ndarray]:
-    """Where the corner (y, x) of each image that came from a file lies, side by side.
+def link_addition(
+    viewer: Any, run: ExtendedRun, name: str, layers: Mapping[str, LinkedLayer]
+) -> dict[str, LinkedLayer]:
+    """Return layers that show the images of an addition, by their names in the run.
+
+    ``layers`` that show them already, by the names the images were given; the others are opened.
+    """
+    names = run.names_in(name)
+    linked = {names[given]: layer for given, layer in layers.items() if given in names}
+    missing = [run.image(image) for image in names.values() if image not in linked]
+    return linked | add_images(viewer, run, missing)
+
+
+def add_files(
+    viewer: Any, images: Sequence[ImageSource], among: Sequence[ImageSource]
+) -> dict[str, LinkedLayer]:
+    """Add images of files as layers, each where it has its place ``among`` others.
+
+    Raises
+    ------
+    InputError
+        Where the pixels of an image cannot be read.
+    """
+    places = _places(viewer, among)
+    return {image.name: _add_image(viewer, image, places[image.name]) for image in images}
+
+
+def file_of(layer: Layer) -> ImageSource | None:
+    """Return the image of a file that a layer was added to show; None for any other layer."""
+    return _FILES.get(layer)
+
+
+def shown_file(viewer: Any, image: ImageSource | ImageRecord) -> LinkedLayer | None:
+    """Return the layers that were added to show an image of a file, with the same axes."""
+    key = (image.path, image.series, image.axes)
+    layers = []
+    for layer in viewer.layers:
+        shown = file_of(layer)
+        if shown is not None and (shown.path, shown.series, shown.axes) == key:
+            layers.append(layer)
+    if not layers:
+        return None
+    axes = image.axes.replace("S", "").replace("C", "")
+    return LinkedLayer(layers[0], axes, tuple(layers[1:]))
+
+
+def _places(viewer: Any, images: Sequence[ImageSource | ImageRecord]) -> dict[str, np.ndarray]:
+    """Where the corner (y, x) of each image of a file lies, by its name: side by side.
 
     They do not depend on which of them are shown: an image that is added later finds its place
-    empty.
+    empty. They begin beside the layers that are no such images.
     """
-    records = [record for record in run.info.images if record.path is not None]
-    if not records:
+    if not images:
         return {}
-    lengths = [[r.shape[r.axes.index(axis)] for axis in "YX"] for r in records]
-    step = np.max(np.multiply(lengths, [r.pixel_size for r in records]), axis=0) * GAP
+    lengths = [[i.shape[i.axes.index(axis)] for axis in "YX"] for i in images]
+    step = np.max(np.multiply(lengths, [i.pixel_size for i in images]), axis=0) * GAP
     # By whole pixels, so that one picture fits over all of them.
-    step = np.ceil(step / records[0].pixel_size) * records[0].pixel_size
-    columns = max(1, round(np.sqrt(min(len(records), MOST_IMAGES) * step[0] / step[1])))
-    return {r.name: step * np.array(divmod(i, columns)) for i, r in enumerate(records)}
+    step = np.ceil(step / images[0].pixel_size) * images[0].pixel_size
+    columns = max(1, round(np.sqrt(min(len(images), MOST_IMAGES) * step[0] / step[1])))
+    places = {i.name: step * np.array(divmod(n, columns)) for n, i in enumerate(images)}
+    begin = _begin(viewer, images, places)
+    return {name: begin + place for name, place in places.items()}
+
+
+def _places_in(viewer: Any, run: Run) -> dict[str, np.ndarray]:
+    """Where the corner (y, x) of each image of a run's files lies, by its name.
+
+    Those of an addition begin below all that were there before.
+    """
+    places: dict[str, np.ndarray] = {}
+    bottom = 0.0
+    for part in images_by_part(run):
+        files = [record for record in part if record.path is not None]
+        own = _places(viewer, files)
+        if places and not any(shown_file(viewer, record) for record in files):
+            own = {name: np.array([bottom, 0.0]) + place for name, place in own.items()}
+        places |= own
+        for record in files:
+            height = record.shape[record.axes.index("Y")] * GAP * record.pixel_size[0]
+            below = np.ceil((own[record.name][0] + height) / record.pixel_size[0])
+            bottom = max(bottom, float(below * record.pixel_size[0]))
+    return places
+
+
+def _begin(
+    viewer: Any,
+    images: Sequence[ImageSource | ImageRecord],
+    places: Mapping[str, np.ndarray],
+) -> np.ndarray:
+    """Where the first image lies (y, x): as those that are shown, else right of other images."""
+    for image in images:
+        shown = shown_file(viewer, image)
+        if shown is not None:
+            return np.array(shown.layer.translate[-2:]) - places[image.name]
+    others = [la for la in viewer.layers if isinstance(la, Image) and file_of(la) is None]
+    if not others:
+        return np.zeros(2)
+    return np.array([0.0, max(float(la.extent.world[1, -1]) for la in others) * GAP])
 
 
 # --- layers that are there ------------------------------------------------------------------------
@@ -104,9 +196,10 @@ def _places(run: Run) -> dict[str, np.ndarray]:
 def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
     """Return the layer that an image was, or the layers of its channels, with the same pixels."""
     if record.path is not None:
-        return None
+        return _file_layer_of(viewer, record, run)
     by_name = {layer.name: layer for layer in viewer.layers if isinstance(layer, Image)}
-    names = [record.name] if record.name in by_name else record.name.split(JOINED_BY)
+    given = given_name(run, record.name)
+    names = [given] if given in by_name else given.split(JOINED_BY)
     if not set(names) <= set(by_name):
         return None
     joined = len(names) > 1
@@ -117,7 +210,15 @@ def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
             return None
     except InputError:
         return None
-    linked = inputs.layers[record.name]
+    linked = inputs.layers[given]
+    return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
+
+
+def _file_layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
+    """Return the layers that show the file of an image, as long as it is the same."""
+    linked = shown_file(viewer, record)
+    if linked is None or not _same(_FILES[linked.layer], record):
+        return None
     return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
 
 
@@ -144,16 +245,27 @@ def _add_image(viewer: Any, image: ImageSource, offset: np.ndarray) -> LinkedLay
     axes = image.axes.replace("S", "")
     options = {"multiscale": multiscale, **_space(image, axes.replace("C", ""), offset)}
     if "C" not in axes:
-        layer = viewer.add_image(data, name=image.name, rgb=image.rgb, **options)
-        return LinkedLayer(layer, axes)
-    layers = viewer.add_image(
-        data,
-        channel_axis=axes.index("C"),
-        name=[f"{image.name} {channel}" for channel in image.channel_names],
-        colormap=[COLORMAPS[i % len(COLORMAPS)] for i in range(image.channels)],
-        **options,
-    )
+        layers = [Image(data, name=image.name, rgb=image.rgb, **options)]
+    else:
+        at = axes.index("C")
+        layers = [
+            Image(
+                [_taken(level, at, i) for level in data] if multiscale else _taken(data, at, i),
+                name=f"{image.name} {channel}",
+                colormap=COLORMAPS[i % len(COLORMAPS)],
+                blending="additive" if i else "translucent_no_depth",
+                **options,
+            )
+            for i, channel in enumerate(image.channel_names)
+        ]
+    # Before they are in the viewer: whoever is told of them there can ask what they show.
+    _FILES.update(dict.fromkeys(layers, image))
+    viewer.layers.extend(layers)
     return LinkedLayer(layers[0], axes.replace("C", ""), tuple(layers[1:]))
+
+
+def _taken(array: Any, axis: int, at: int) -> Any:
+    return array[(slice(None),) * axis + (at,)]
 
 
 def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np.ndarray) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from napari.layers import Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tsimcne.errors import InputError
@@ -22,6 +22,7 @@ from napari_tsimcne.gui._fields import (
     side_by_side,
     spin,
 )
+from napari_tsimcne.gui._label_files import LabelFiles
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Patches, Points, Recipe
 
@@ -49,6 +50,7 @@ class PatchForm(QWidget):
         self._kind: type = Grid
         self._sizes: dict[type, float] = {Grid: SIZE, Objects: 0, Points: SIZE}
         self._has_z = False
+        self._has_layers, self._has_files = True, False
         self._form = form_layout()
         self._detail_form = form_layout()
         self._build(viewer)
@@ -61,6 +63,7 @@ class PatchForm(QWidget):
             field.valueChanged.connect(self.changed)
         self.size.valueChanged.connect(self._refresh)
         self.border.toggled.connect(self.changed)
+        self.label_files.changed.connect(self.changed)
         self.unit.currentIndexChanged.connect(self._convert)
         self._refresh()
 
@@ -74,17 +77,17 @@ class PatchForm(QWidget):
     def _build(self, viewer: Any) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(QLabel("<b>Patches</b>"))
         layout.addLayout(self._form)
         self.kind = Choice(
             [("on a grid", Grid), ("around objects", Objects), ("around points", Points)],
-            "Where patches are cut: all over the images, one an object of a Labels layer,\n"
+            "Where patches are cut: all over the images, one an object of a label image,\n"
             "or one a point of a Points layer.",
         )
         self.labels = LayerChoice(
             viewer, Labels, "The Labels layer whose numbered regions are the objects.",
             over_each="the one over each image",
         )  # fmt: skip
+        self.label_files = LabelFiles()
         self.points = LayerChoice(viewer, PointsLayer, "The Points layer; its features are kept.")
         self.size = double_spin(1, MOST["pixel"], SIZE, "", "", decimals=0)
         self.unit = Choice([("px", "pixel"), ("µm", "µm")], "")
@@ -98,8 +101,8 @@ class PatchForm(QWidget):
         )  # fmt: skip
         self.stride.setSpecialValueText("same as size")
         add_rows(self._form, [
-            ("Cut", self.kind), ("Objects in", self.labels), ("Points in", self.points),
-            ("Patch size", size), ("Stride", self.stride),
+            ("Cut", self.kind), ("Objects in", self.labels), ("Label files", self.label_files),
+            ("Points in", self.points), ("Patch size", size), ("Stride", self.stride),
         ])  # fmt: skip
         layout.addWidget(self._build_details())
 
@@ -175,7 +178,10 @@ class PatchForm(QWidget):
     # --- what applies -------------------------------------------------------------------------
 
     def follow_images(self, images: Sequence[ImageSource]) -> None:
-        """Offer what these images can do: µm, depth, tissue. All of it where there is none."""
+        """Offer what these images can do: µm, depth, tissue, label files.
+
+        All of it where there is none; but label files as before.
+        """
         side, why_not = _micrometres(images)
         # The last known one stays: it turns µm back to pixels.
         self._micrometres = side or self._micrometres
@@ -185,6 +191,9 @@ class PatchForm(QWidget):
         self.background_method.allow("tissue", colours, "Tissue is told by its stain: RGB only.")
         if len(images) > 1:
             self.labels.suggest_over_each()
+        if images:
+            self._has_files = any(image.path is not None for image in images)
+            self._has_layers = any(image.path is None for image in images)
         depths = [image.length("Z") for image in images]
         self._has_z = not depths or max(depths) > 1
         self.plane.setMaximum(max(min(depths) - 1, 0) if depths else 9999)
@@ -197,7 +206,9 @@ class PatchForm(QWidget):
             f"Side of a patch, up to {MOST[self._unit]:,}{SUFFIX[self._unit]}: about one cell."
             + (f"\n0, {FROM_OBJECTS}: so that most of them fit in wholly." if objects else "")
         )
-        show_row(self._form, self.labels, objects)
+        of_layers = self._has_layers or bool(self.labels.candidates())
+        show_row(self._form, self.labels, objects and of_layers)
+        show_row(self._form, self.label_files, objects and self._has_files)
         show_row(self._form, self.points, kind is Points)
         show_row(self._form, self.stride, grid)
         skipping = grid and self.background_method.value != "none"

@@ -26,11 +26,10 @@ class PatchPreview:
         self._outlines = OutlineLayer(viewer, PREVIEW_NAME, PREVIEW_COLOR, EDGE)
 
     def show(self, placed: Placed, layers: Mapping[str, LinkedLayer], seed: int) -> str:
-        """Draw the windows that are kept, and return a line that counts them.
+        """Draw the windows that are kept, and return what is to be said of those not drawn.
 
         Of images that lie over each other only those that are seen are drawn.
         """
-        count = len(placed.table)
         projected = placed.recipe.depth.method in ("max", "mean")
         seen = {name: linked for name, linked in layers.items() if _is_seen(linked)} or layers
         rows = np.flatnonzero(placed.table["image"].isin(list(seen)))
@@ -39,23 +38,29 @@ class PatchPreview:
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
             drawn = f"; a sample of {most:,} is drawn"
-        elif len(rows) < count:
+        elif len(rows) < len(placed.table):
             drawn = f"; those of {len(seen):,} visible of {len(layers):,} images are drawn"
         self._outlines.show(placed.table, rows, layers, projected)
-        parts = [f"{count:,} patch" + ("es" if count != 1 else "")]
-        if placed.left_out:
-            parts.append(f"{placed.left_out:,} without content skipped")
-        at_border, small = placed.objects_left_out
-        if at_border:
-            parts.append(f"{at_border:,} at the border left out")
-        if small:
-            parts.append(f"{small:,} too small")
-        parts.append(_size(placed))
-        return ", ".join(parts) + drawn
+        return drawn
 
     def remove(self) -> None:
         """Take the layer away."""
         self._outlines.remove()
+
+
+def count_text(placed: Placed) -> str:
+    """Count what would be cut, and what would be left out."""
+    count = len(placed.table)
+    parts = [f"{count:,} patch" + ("es" if count != 1 else "")]
+    if placed.left_out:
+        parts.append(f"{placed.left_out:,} without content skipped")
+    at_border, small = placed.objects_left_out
+    if at_border:
+        parts.append(f"{at_border:,} at the border left out")
+    if small:
+        parts.append(f"{small:,} too small")
+    parts.append(_size(placed))
+    return ", ".join(parts)
 
 
 def _is_seen(linked: LinkedLayer) -> bool:

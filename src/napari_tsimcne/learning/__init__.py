@@ -4,6 +4,7 @@ from napari_tsimcne.learning._augment import augment, center_crop
 from napari_tsimcne.learning._checkpoint import Checkpoint
 from napari_tsimcne.learning._device import choose_device
 from napari_tsimcne.learning._embedder import Embedder, Familiarity
+from napari_tsimcne.learning._estimate import estimate, find_devices
 from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
 from napari_tsimcne.learning._network import TSimCNE, count_parameters
 from napari_tsimcne.learning._patch_set import Scaling
@@ -25,6 +26,8 @@ __all__ = [
     "choose_device",
     "cosine_info_nce",
     "count_parameters",
+    "estimate",
+    "find_devices",
     "load_weights",
     "preview",
     "rate_factor",

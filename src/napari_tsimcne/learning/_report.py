@@ -19,8 +19,8 @@ from napari_tsimcne.recipe import Stage
 
 MAP_SECONDS, MAP_SHARE = 2.0, 0.05
 """Coordinates are told at most so often, and never cost more than this share of the time."""
-MAP_POINTS = 50_000
-"""Of more patches, an even sample is told."""
+MAP_POINTS = 5_000
+"""Of more patches, an even sample is told: a window draws it while it does other things."""
 
 
 class Report:

@@ -1,25 +1,69 @@
 """The run folder: one folder on disk holds recipe, images, patches, weights and map."""
 
+from napari_tsimcne.runs._additions import (
+    Addition,
+    addition_names,
+    check_fits,
+    complete_addition,
+    cut_addition,
+    new_addition,
+    open_addition,
+    open_cut,
+)
+from napari_tsimcne.runs._embedding_process import EmbeddingProcess
 from napari_tsimcne.runs._exploration import Autosave, open_exploration, save_exploration
 from napari_tsimcne.runs._export import export_csv, save_map_figure
+from napari_tsimcne.runs._extended import (
+    ADDED_COLUMNS,
+    ExtendedRun,
+    StackedStore,
+    extended,
+    given_name,
+    images_by_part,
+    own_run,
+    refused_additions,
+)
 from napari_tsimcne.runs._files import TableWriter, written_whole
 from napari_tsimcne.runs._images import ImageRecord
-from napari_tsimcne.runs._run import Run
+from napari_tsimcne.runs._recent import UnfinishedRun, forget_run, remember_run, unfinished_runs
+from napari_tsimcne.runs._run import MAP_COLUMNS, Run
 from napari_tsimcne.runs._training_process import TrainingProcess
 from napari_tsimcne.runs._training_record import EventReader, is_training, recorded_training
 
 __all__ = [
+    "ADDED_COLUMNS",
+    "MAP_COLUMNS",
+    "Addition",
     "Autosave",
+    "EmbeddingProcess",
     "EventReader",
+    "ExtendedRun",
     "ImageRecord",
     "Run",
+    "StackedStore",
     "TableWriter",
     "TrainingProcess",
+    "UnfinishedRun",
+    "addition_names",
+    "check_fits",
+    "complete_addition",
+    "cut_addition",
     "export_csv",
+    "extended",
+    "forget_run",
+    "given_name",
+    "images_by_part",
     "is_training",
+    "new_addition",
+    "open_addition",
+    "open_cut",
     "open_exploration",
+    "own_run",
     "recorded_training",
+    "refused_additions",
+    "remember_run",
     "save_exploration",
     "save_map_figure",
+    "unfinished_runs",
     "written_whole",
 ]

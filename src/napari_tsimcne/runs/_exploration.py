@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import Cluster, Exploration
+from napari_tsimcne.explore import NONE, Cluster, Exploration
+from napari_tsimcne.runs._additions import addition_names
+from napari_tsimcne.runs._extended import parts_of
 from napari_tsimcne.runs._files import read_or_explain, written_whole
 from napari_tsimcne.runs._run import Run
 
@@ -26,20 +29,27 @@ _CLUSTERS = TypeAdapter(tuple[Cluster, ...])
 
 
 def open_exploration(run: Run) -> Exploration:
-    """Open what was explored of a run's map, with the clusters and selection that were kept.
+    """Open what was explored of a run, with the clusters and selection that were kept.
+
+    Of a run that is still to be trained, patches have no place on the map yet. Patches that were
+    added since are in no cluster; what was kept of additions that are gone is passed over.
 
     Raises
     ------
     InputError
-        Where there is no map yet, or what was kept is damaged.
+        Where the map, or what was kept, is damaged.
     """
-    coordinates = run.coordinates
+    coordinates = run.coordinates if run.has_map else None
     path = run.folder / FILE
     if not path.exists():
         return Exploration(run.table, coordinates, lambda: run.features)
     kept = read_or_explain(path, _read)
     try:
-        return Exploration(run.table, coordinates, lambda: run.features, **kept)
+        ids, selected = _placed(run, kept.rows)
+        return Exploration(
+            run.table, coordinates, lambda: run.features,
+            clusters=kept.clusters, ids=ids, selected=selected,
+        )  # fmt: skip
     except ValueError as error:
         raise InputError(
             f"the file {path} does not fit its run ({error}): put back an earlier copy of it, or "
@@ -48,30 +58,84 @@ def open_exploration(run: Run) -> Exploration:
 
 
 def save_exploration(run: Run, exploration: Exploration) -> None:
-    """Write clusters and selection to the run's folder, whole or not at all."""
+    """Write clusters and selection to the run's folder, whole or not at all.
+
+    What was kept of additions that are there but are not part of this run, because they cannot be
+    opened, is kept on.
+    """
     # Each is swapped as a whole when it changes, so that another thread may change it meanwhile.
     clusters, ids = exploration.clusters.snapshot()
-    table = pa.table(
+    parts = parts_of(run)
+    rows = pd.DataFrame(
         {
-            "patch": np.arange(len(ids)),
+            "patch": np.concatenate([np.arange(count) for _, count in parts]),
+            "added": np.repeat([key for key, _ in parts], [count for _, count in parts]),
             "cluster": ids,
             "selected": exploration.selection.mask,
         }
-    ).replace_schema_metadata({KEY: _CLUSTERS.dump_json(clusters)})
+    )
+    rows = pd.concat([rows, _kept_on(run, clusters)], ignore_index=True)
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    table = table.replace_schema_metadata({KEY: _CLUSTERS.dump_json(clusters)})
     with written_whole(run.folder / FILE) as draft:
         pq.write_table(table, draft)
 
 
-def _read(path: Path) -> dict[str, Any]:
+class _Kept(NamedTuple):
+    """The clusters, and a row a patch.
+
+    Columns are ``patch``, its number in its part of the run, ``added``, the key of that part,
+    ``cluster`` and ``selected``.
+    """
+
+    clusters: tuple[Cluster, ...]
+    rows: pd.DataFrame
+
+
+def _read(path: Path) -> _Kept:
     table = pq.read_table(path)
-    found = {
-        "clusters": _CLUSTERS.validate_json((table.schema.metadata or {})[KEY]),
-        "ids": table["cluster"].to_numpy(),
-        "selected": table["selected"].to_numpy(),
-    }
-    if found["ids"].dtype.kind not in "iu":
-        raise ValueError("its clusters are no whole numbers")
-    return found
+    clusters = _CLUSTERS.validate_json((table.schema.metadata or {})[KEY])
+    rows = pd.DataFrame({name: table[name].to_numpy() for name in ("patch", "cluster", "selected")})
+    if rows["cluster"].dtype.kind not in "iu" or rows["patch"].dtype.kind not in "iu":
+        raise ValueError("its clusters or patches are no whole numbers")
+    if rows["selected"].dtype != bool:
+        raise ValueError("its selection is not of yes and no")
+    # Of a run that nothing was added to before this was written.
+    rows["added"] = table["added"].to_pylist() if "added" in table.column_names else ""
+    return _Kept(clusters, rows)
+
+
+def _placed(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return cluster and selection of each patch of a run."""
+    count = len(run.table)
+    ids, selected = np.zeros(count, np.int32), np.zeros(count, bool)
+    by_part = dict(list(rows.groupby("added", sort=False)))
+    start = 0
+    for key, length in parts_of(run):
+        part = by_part.get(key, rows[:0])
+        # Of the run itself there must be all: less is another run's.
+        if (len(part) or not key) and not np.array_equal(part["patch"], np.arange(length)):
+            raise ValueError(f"it holds {len(part)} of {length} patches")
+        ids[start : start + len(part)] = part["cluster"]
+        selected[start : start + len(part)] = part["selected"]
+        start += length
+    return ids, selected
+
+
+def _kept_on(run: Run, clusters: tuple[Cluster, ...]) -> pd.DataFrame | None:
+    """Return the rows of additions that cannot be opened now, as they were kept."""
+    known = {key for key, _ in parts_of(run)}
+    closed = set(addition_names(run)) - {key.split(" ")[0] for key in known}
+    path = run.folder / FILE
+    if not closed or not path.exists():
+        return None
+    kept = read_or_explain(path, _read)
+    rows = kept.rows[kept.rows["added"].str.split(" ").str[0].isin(closed)].copy()
+    # A cluster of the same number may be another by now.
+    names = {(cluster.id, cluster.name) for cluster in clusters}
+    same = [one.id for one in kept.clusters if (one.id, one.name) in names]
+    rows.loc[~rows["cluster"].isin(same), "cluster"] = NONE
+    return rows
 
 
 class Autosave:
@@ -119,6 +183,6 @@ class Autosave:
         self._unsaved = False
         try:
             save_exploration(self._run, self._exploration)
-        except OSError as error:
+        except (OSError, InputError) as error:
             self._unsaved = True
             self._failed(f"clusters and selection could not be written ({error})")

@@ -1,0 +1,75 @@
+"""Finds, while the choices change, which patches would be cut, and takes some of them to show."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import NamedTuple
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.gui._job import CancelledError
+from napari_tsimcne.gui._newest import Newest
+from napari_tsimcne.gui._patch_sample import PatchSample, sample_patches
+from napari_tsimcne.patches import Placed, place_patches
+from napari_tsimcne.recipe import Recipe
+
+
+class Found(NamedTuple):
+    """What would be cut by these choices, and some of it; None where there is nothing."""
+
+    inputs: Inputs
+    recipe: Recipe
+    placed: Placed
+    sample: PatchSample | None
+
+
+class Placing(QObject):
+    """Places patches in a worker thread; of several requests the newest counts.
+
+    ``found`` carries what was `Found`, ``failed`` a sentence, ``told`` what is done, how much of it
+    and of how much.
+    """
+
+    found = Signal(object)
+    failed = Signal(str)
+    told = Signal(str, int, int)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._work = Newest(self)
+        self._work.failed.connect(self.failed)
+        self._outdated = threading.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Whether patches are being placed."""
+        return self._work.busy
+
+    def ask(self, inputs: Inputs, recipe: Recipe) -> None:
+        """Find the patches of these choices."""
+        self.cancel()
+        self._outdated = threading.Event()
+        self._work.ask(partial(self._find, inputs, recipe, self._outdated), self.found.emit)
+
+    def cancel(self) -> None:
+        """Find nothing any more."""
+        self._outdated.set()
+        self._work.cancel()
+
+    def _find(self, inputs: Inputs, recipe: Recipe, outdated: threading.Event) -> Found:
+        def told(what: str, done: int, total: int) -> None:
+            if outdated.is_set():
+                raise CancelledError
+            self.told.emit(what, done, total)
+
+        images = [image.at_depth(recipe.depth) for image in inputs.images]
+        placed = place_patches(
+            images, recipe, labels=inputs.labels, points=inputs.points, told=told
+        )
+        if inputs.measure is not None:
+            # What cannot be joined is told now, and not when the user has set off a training.
+            inputs.measure(placed.table)
+        sample = sample_patches(inputs, placed) if len(placed.table) else None
+        return Found(inputs, recipe, placed, sample)

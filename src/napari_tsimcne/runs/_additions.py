@@ -1,0 +1,350 @@
+"""Images that were put onto the map of a run: each addition a folder in the run's folder ``added``.
+
+=====================  =========================================================================
+``images.json``        images and label images with fingerprints, as ``run.json`` has the run's
+``patches.parquet``    the patch table
+``patches.npy``        the patch store, cut like the run's
+``features.npy``       the features H, (M, D) float32
+``embedding.parquet``  ``patch, map_x, map_y`` (``map_z``), ``familiarity, unfamiliar``
+``addition.json``      which map they were put onto; written last: without it there is no addition
+=====================  =========================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import ImageSource, Skipped, check_alike
+from napari_tsimcne.patches import (
+    ChannelRange,
+    Cut,
+    Told,
+    channel_ranges,
+    extract_patches,
+    open_store,
+    place_patches,
+    validate_table,
+)
+from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
+from napari_tsimcne.runs._images import ImageRecord
+from napari_tsimcne.runs._run import MAP_COLUMNS, Run
+from napari_tsimcne.runs._training_record import is_training
+
+FOLDER = "added"
+LOCK = "adding.lock"
+IMAGES, ADDITION = "images.json", "addition.json"
+TABLE, STORE = "patches.parquet", "patches.npy"
+FEATURES, EMBEDDING = "features.npy", "embedding.parquet"
+LONGEST_NAME = 40
+
+
+class AddedImages(BaseModel):
+    """What ``images.json`` holds, with the names of the images as they were given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    created: datetime
+    images: tuple[ImageRecord, ...]
+    labels: dict[str, ImageRecord] = {}
+    image_channels: dict[str, tuple[ChannelRange, ...]] = {}
+    skipped: tuple[Skipped, ...] = ()
+
+
+class _Completed(BaseModel):
+    """What ``addition.json`` holds: the digest of the map that the patches were put onto."""
+
+    model_config = ConfigDict(frozen=True)
+
+    map: str
+
+
+@dataclass(frozen=True)
+class Addition:
+    """The patches of images that were cut to be added to a run, and once embedded, their places.
+
+    ``key`` tells it from others of the same name that there were before.
+    """
+
+    folder: Path
+    info: AddedImages
+    table: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        """Of its folder, such as ``001-plate-2``."""
+        return self.folder.name
+
+    @property
+    def key(self) -> str:
+        """Its name and when it was made."""
+        return f"{self.name} {self.info.created.isoformat()}"
+
+    @property
+    def store(self) -> np.ndarray:
+        """Pixels of its patches with their margin, (M, C, S, S), a read-only memory map."""
+        return open_store(self.folder / STORE)
+
+    @property
+    def embedding(self) -> pd.DataFrame:
+        """Columns ``map_x, map_y`` (``map_z``), ``familiarity`` (0..1) and ``unfamiliar``."""
+        return read_or_explain(self.folder / EMBEDDING, pd.read_parquet)
+
+    @property
+    def features(self) -> np.ndarray:
+        """Features H of its patches, (M, D) float32, a read-only memory map."""
+        path = self.folder / FEATURES
+        return read_or_explain(path, lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
+
+
+# --- making -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def new_addition(run: Run, name: str = "") -> Iterator[Path]:
+    """Give a new folder for an addition to a run; it is removed again unless it is completed.
+
+    What others left there half-written is removed as well.
+
+    Parameters
+    ----------
+    run
+        With a map.
+    name
+        Describes the images; a number and what of it suits a folder become the folder's name.
+
+    Raises
+    ------
+    InputError
+        Where the run has no map or is being trained, images are being added to it already, or its
+        folder cannot be written.
+    """
+    if not run.has_map:
+        raise InputError(f"{run.folder} has no map yet: train it first")
+    if is_training(run.folder):
+        raise InputError(f"{run.folder.name} is being trained: add images once its map is there")
+    added = run.folder / FOLDER
+    try:
+        added.mkdir(exist_ok=True)
+        with FileLock(added / LOCK, timeout=1):
+            for folder in _folders(run):
+                if not (folder / ADDITION).is_file():
+                    shutil.rmtree(folder, ignore_errors=True)
+            folder = added / _new_name(run, name)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                if not (folder / ADDITION).is_file():
+                    shutil.rmtree(folder, ignore_errors=True)
+    except Timeout as error:
+        raise InputError(
+            f"images are being added to {run.folder.name} already: wait until that has ended"
+        ) from error
+    except OSError as error:
+        raise InputError(f"images cannot be added to {run.folder} ({error})") from error
+
+
+def check_fits(run: Run, images: Sequence[ImageSource]) -> None:
+    """Check that images are alike, and like those of a run: channels, colours and pixel type.
+
+    Raises
+    ------
+    InputError
+        Where they are not.
+    """
+    check_alike(images)
+    first, channels = images[0], len(run.info.channels)
+    if first.channels != channels or first.rgb != run.info.rgb:
+        raise InputError(
+            f"'{first.name}' has {first.channels} channels{' (RGB)' if first.rgb else ''}, the run "
+            f"was trained on {channels}{' (RGB)' if run.info.rgb else ''}: take images of the same "
+            "kind"
+        )
+    theirs, own = first.at_depth(run.recipe.depth).dtype, run.store.dtype
+    floats = theirs.kind == own.kind == "f"
+    if not floats and theirs.newbyteorder("=") != own.newbyteorder("="):
+        raise InputError(
+            f"the pixels of '{first.name}' are {theirs}, those of the run {own}: convert them, so "
+            "that the same number means the same brightness"
+        )
+
+
+def cut_addition(
+    run: Run,
+    folder: Path,
+    images: Sequence[ImageSource],
+    *,
+    labels: Mapping[str, ImageSource] | None = None,
+    points: pd.DataFrame | None = None,
+    skipped: Sequence[Skipped] = (),
+    measure: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+    told: Told = lambda what, done, total: None,
+) -> Addition:
+    """Cut images as those of a run were cut, into a folder of `new_addition`.
+
+    Parameters are those of `Run.create`.
+
+    Raises
+    ------
+    InputError
+        Where images do not fit the run, or hold no patch.
+    """
+    check_fits(run, images)
+    images = [image.at_depth(run.recipe.depth) for image in images]
+    table = place_patches(
+        images, run.recipe, labels=labels, points=points,
+        thresholds=run.info.background_thresholds, told=told,
+    ).table  # fmt: skip
+    if measure is not None:
+        table = measure(table)
+    if table.empty:
+        raise InputError("the images hold no patch of the kind that the run is made of")
+    table, unreadable = extract_patches(
+        images, table, Cut.of(run.recipe.patches, run.recipe.margin or 0, labels), folder / STORE,
+        lambda done, total: told("Cutting patches", done, total),
+    )  # fmt: skip
+    kept = [image for image in images if image.name in set(table["image"])]
+    info = AddedImages(
+        created=datetime.now(UTC),
+        images=tuple(ImageRecord.of(image) for image in kept),
+        labels={
+            image.name: ImageRecord.of(labels[image.name])
+            for image in kept
+            if labels is not None and image.name in labels
+        },
+        image_channels=_ranges_by_image(run, open_store(folder / STORE), table),
+        skipped=(*skipped, *unreadable),
+    )
+    write_table(folder / TABLE, table)
+    write_text(folder / IMAGES, info.model_dump_json(indent=2))
+    return Addition(folder, info, table)
+
+
+def complete_addition(
+    run: Run, addition: Addition, embedding: pd.DataFrame, features: np.ndarray
+) -> None:
+    """Write where the patches of an addition lie on the map of a run; from then on it is one.
+
+    Parameters
+    ----------
+    run
+        Whose map it is.
+    addition
+        That was cut.
+    embedding
+        A row a patch: ``map_x, map_y`` (``map_z``), ``familiarity, unfamiliar``.
+    features
+        H, (M, D).
+    """
+    with written_whole(addition.folder / FEATURES) as draft, draft.open("wb") as file:
+        np.save(file, np.asarray(features, np.float32))
+    patches = addition.table[["patch"]].reset_index(drop=True)
+    write_table(addition.folder / EMBEDDING, patches.join(embedding))
+    completed = _Completed(map=_digest_of_map(run))
+    write_text(addition.folder / ADDITION, completed.model_dump_json())
+
+
+# --- opening ------------------------------------------------------------------------------------
+
+
+def addition_names(run: Run) -> list[str]:
+    """Names of the additions of a run, in order; what is half-written is none."""
+    return [folder.name for folder in _folders(run) if (folder / ADDITION).is_file()]
+
+
+def open_cut(run: Run, name: str) -> Addition:
+    """Open what was cut to be added, whether or not it was embedded.
+
+    Raises
+    ------
+    InputError
+        Where there is no such addition, or it is damaged.
+    """
+    folder = run.folder / FOLDER / name
+    if folder.parent != run.folder / FOLDER or not folder.is_dir():
+        raise InputError(f"{run.folder.name} has no addition '{name}'")
+    info = read_or_explain(
+        folder / IMAGES, lambda path: AddedImages.model_validate_json(path.read_bytes())
+    )
+    table = validate_table(read_or_explain(folder / TABLE, pd.read_parquet))
+    addition = Addition(folder, info, table)
+    store, own = addition.store, run.store
+    if len(store) != len(table) or store.shape[1:] != own.shape[1:]:
+        raise InputError(f"the addition {folder} is damaged: its store does not fit its table")
+    if set(table["image"].unique()) - {record.name for record in info.images}:
+        raise InputError(f"the addition {folder} is damaged: it lacks images of its table")
+    return addition
+
+
+def open_addition(run: Run, name: str) -> Addition:
+    """Open an addition to a run.
+
+    Raises
+    ------
+    InputError
+        Where it is damaged, or was put onto an earlier map of the run.
+    """
+    addition = open_cut(run, name)
+    path = addition.folder / ADDITION
+    completed = read_or_explain(path, lambda p: _Completed.model_validate_json(p.read_bytes()))
+    if completed.map != _digest_of_map(run):
+        raise InputError(
+            f"'{name}' was put onto an earlier map of {run.folder.name}: add its images again"
+        )
+    embedding, count = addition.embedding, len(addition.table)
+    columns = [*MAP_COLUMNS[: run.recipe.map_dimensions], "familiarity"]
+    whole = {*columns, "unfamiliar"} <= set(embedding) and len(embedding) == count
+    if not whole or not np.isfinite(embedding[columns].to_numpy(np.float64)).all():
+        raise InputError(f"the addition {addition.folder} is damaged: it does not hold its map")
+    features = addition.features
+    if features.shape != (count, run.features.shape[1]):
+        raise InputError(f"the addition {addition.folder} is damaged: its features do not fit")
+    return addition
+
+
+# --- inside -------------------------------------------------------------------------------------
+
+
+def _folders(run: Run) -> list[Path]:
+    added = run.folder / FOLDER
+    return sorted(path for path in added.iterdir() if path.is_dir()) if added.is_dir() else []
+
+
+def _new_name(run: Run, name: str) -> str:
+    numbers = [re.match(r"\d+", folder.name) for folder in _folders(run)]
+    number = 1 + max((int(found[0]) for found in numbers if found), default=0)
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
+    return f"{number:03d}-{slug or 'images'}"
+
+
+def _digest_of_map(run: Run) -> str:
+    content = read_or_explain(run.folder / "embedding.parquet", Path.read_bytes)
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _ranges_by_image(
+    run: Run, store: np.ndarray, table: pd.DataFrame
+) -> dict[str, tuple[ChannelRange, ...]]:
+    """Values that images take as 0 and 1, where those of a run have their own."""
+    if run.recipe.normalization.method != "image":
+        return {}
+    names = [channel.name for channel in run.info.channels]
+    return {
+        str(image): tuple(
+            channel_ranges(store, names, run.recipe.normalization, run.recipe.seed, rows.to_numpy())
+        )
+        for image, rows in table.groupby("image", sort=False).groups.items()
+    }

@@ -1,0 +1,234 @@
+"""The same patches learnt again with other seeds, and how much of the map stays the same.
+
+In the folder of a run:
+
+======================  ======================================================================
+``seeds/SEED/``         a run of the same patches, learnt with another seed
+``stability.parquet``   ``patch, stability``: share of its neighbours that a patch keeps there
+======================  ======================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ValidationError
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.events import Finished
+from napari_tsimcne.explore import NEIGHBORS, nearest, shared
+from napari_tsimcne.runs._files import write_text, written_whole
+from napari_tsimcne.runs._run import Run
+from napari_tsimcne.runs._training_record import EventReader
+
+FOLDER, FILE = "seeds", "stability.parquet"
+COLUMN = "stability"
+COLUMN_OF_MAP = "stability of the map"
+"""Where the patch table has a column of stability of its own."""
+
+KEY = b"napari-tsimcne:stability"
+
+
+class Comparison(NamedTuple):
+    """How much of the map other seeds have in common.
+
+    ``seeds``: M of them. ``stability``: of each patch, the mean over them, (N,) float32 in 0..1.
+    ``near``: the nearest patches of each on their maps, (M, N, k) int32.
+    """
+
+    seeds: tuple[int, ...]
+    stability: np.ndarray
+    near: np.ndarray
+
+    @property
+    def neighbors(self) -> int:
+        """How many neighbours were compared."""
+        return int(self.near.shape[2])
+
+
+class _Made(BaseModel):
+    """From what a stability was computed; ``map`` is a digest of the map's file."""
+
+    seeds: tuple[int, ...]
+    neighbors: int
+    map: str
+
+
+# --- runs with other seeds ------------------------------------------------------------------------
+
+
+def with_seed(run: Run, folder: Path, seed: int) -> Run:
+    """Make a run of the same patches, to be learnt with another seed.
+
+    Patches and normalisation are those of the run. The patch store takes no room of its own where
+    the file system knows hard links.
+
+    Parameters
+    ----------
+    run
+        A run whose patches are cut.
+    folder
+        Must not exist, or be empty.
+    seed
+        Another one than the run's.
+
+    Returns
+    -------
+    The new run, without a map.
+
+    Raises
+    ------
+    InputError
+        Where the seed is the run's own, or the folder is in use or cannot be written.
+    """
+    # A run may be shown with more patches than its own.
+    run = Run.open(run.folder)
+    if seed == run.recipe.seed:
+        raise InputError(f"{run.folder.name} was learnt with the seed {seed}: choose another one")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise InputError(f"{folder} is in use: choose a new folder for the seed {seed}")
+    recipe = run.recipe.model_copy(update={"seed": seed})
+    info = run.info.model_copy(update={"state": "cut"})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _link_or_copy(run.folder / "patches.npy", folder / "patches.npy")
+        shutil.copyfile(run.folder / "patches.parquet", folder / "patches.parquet")
+        write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
+        write_text(folder / "run.json", info.model_dump_json(indent=2))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"the run folder {folder} cannot be written ({error})") from error
+    return Run.open(folder)
+
+
+def seed_run(run: Run, seed: int) -> Run:
+    """Return the run of another seed in a run's folder, made where there is none.
+
+    Raises
+    ------
+    InputError
+        As `with_seed`, and where the run was not learnt to its end.
+    """
+    _refuse_unfinished(run)
+    folder = run.folder / FOLDER / str(seed)
+    if (folder / "run.json").is_file():
+        return Run.open(folder)
+    # What a process that was killed has left is no run.
+    shutil.rmtree(folder, ignore_errors=True)
+    return with_seed(run, folder, seed)
+
+
+def seed_runs(run: Run) -> list[Run]:
+    """Return the runs of other seeds in a run's folder, by seed, learnt to their end or not."""
+    found = (run.folder / FOLDER).glob("*/run.json")
+    return sorted((Run.open(path.parent) for path in found), key=lambda other: other.recipe.seed)
+
+
+def next_seed(run: Run) -> int:
+    """Return the seed to compare with next: one not learnt to its end, or else a new one."""
+    others = seed_runs(run)
+    for other in others:
+        if other.info.state != "trained":
+            return other.recipe.seed
+    used = {run.recipe.seed, *(other.recipe.seed for other in others)}
+    return next(seed for seed in count() if seed not in used)
+
+
+def training_seconds(run: Run) -> float | None:
+    """Return how long the training of a run took; None where its record is not there."""
+    ends = [event for event in EventReader(run.folder).read() if isinstance(event, Finished)]
+    return ends[-1].seconds if ends else None
+
+
+# --- what they have in common ---------------------------------------------------------------------
+
+
+def compare_seeds(run: Run, neighbors: int = NEIGHBORS) -> Comparison:
+    """Compare the map of a run with those of all other seeds that were learnt to their end.
+
+    The stability of each patch is written into the run's folder, see `with_stability`.
+
+    Raises
+    ------
+    InputError
+        Where the run was not learnt to its end, or there is no other.
+    """
+    run = Run.open(run.folder)
+    _refuse_unfinished(run)
+    coordinates = run.coordinates
+    others = [other for other in seed_runs(run) if other.info.state == "trained"]
+    if not others:
+        raise InputError(f"{run.folder.name} was learnt with one seed only: train another one")
+    near = np.stack([nearest(other.coordinates, neighbors) for other in others])
+    own = nearest(coordinates, neighbors)
+    values = np.asarray(np.mean([shared(own, other) for other in near], axis=0), np.float32)
+    found = Comparison(tuple(other.recipe.seed for other in others), values, near)
+    made = _Made(seeds=found.seeds, neighbors=found.neighbors, map=_digest_of_map(run))
+    table = pa.table({"patch": run.table["patch"].to_numpy(), COLUMN: values})
+    try:
+        with written_whole(run.folder / FILE) as draft:
+            pq.write_table(
+                table.replace_schema_metadata({KEY: made.model_dump_json().encode()}), draft
+            )
+    except OSError as error:
+        raise InputError(f"the stability could not be written ({error})") from error
+    return found
+
+
+def stability_column(table: pd.DataFrame) -> str:
+    """Return the name of the column of stability, beside those a patch table has."""
+    return COLUMN_OF_MAP if COLUMN in table else COLUMN
+
+
+def with_stability(run: Run) -> pd.DataFrame:
+    """Return the patch table, with a column of stability where seeds were compared.
+
+    It is missing for patches that were not learnt from. Left out where the map has changed since,
+    or what was written is damaged: comparing again takes seconds.
+    """
+    values = _read_stability(run)
+    if values is None or len(values) > len(run.table):
+        return run.table
+    column = np.full(len(run.table), np.nan, np.float32)
+    column[: len(values)] = values
+    return run.table.assign(**{stability_column(run.table): column})
+
+
+def _read_stability(run: Run) -> np.ndarray | None:
+    path = run.folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(path)
+        made = _Made.model_validate_json((table.schema.metadata or {})[KEY])
+        values = table[COLUMN].to_numpy().astype(np.float32, casting="same_kind")
+        return values if made.map == _digest_of_map(run) else None
+    except (OSError, ValueError, TypeError, KeyError, ValidationError):
+        return None
+
+
+def _digest_of_map(run: Run) -> str:
+    return hashlib.sha256((run.folder / "embedding.parquet").read_bytes()).hexdigest()
+
+
+def _refuse_unfinished(run: Run) -> None:
+    if run.info.state != "trained":
+        raise InputError(
+            f"{run.folder.name} was not learnt to its end: train it on, then compare seeds"
+        )
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, target)

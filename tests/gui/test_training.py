@@ -1,0 +1,196 @@
+"""A training as the window sees it: paused, stopped, killed, left and found again.
+
+Needs a display: a real one, or Xvfb.
+"""
+
+import os
+
+import numpy as np
+import pytest
+from driving import TRAINING_MS, add_dock, let_layout_settle, needs_display, press_train
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_tsimcne.runs import Run, is_training, unfinished_runs
+from napari_tsimcne.samples import synthetic_field
+
+pytestmark = needs_display
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def dock(viewer, folder):
+    field = synthetic_field(cells=9)
+    viewer.add_image(field.image, name="cells", channel_axis=0)
+    return add_dock(viewer, folder)
+
+
+def start(dock, qtbot, epochs, until):
+    """Press Train, and wait for an event of a kind."""
+    for field, count in zip(dock.form.training.epochs, epochs, strict=False):
+        field.setValue(count)
+    QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
+    wait_for(dock, qtbot, until)
+    return dock.job
+
+
+def wait_for(dock, qtbot, kind):
+    with qtbot.waitSignal(
+        dock.job.told, timeout=TRAINING_MS, check_params_cb=lambda event: event.kind == kind
+    ):
+        pass
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def stop(dock, qtbot):
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        click(dock.panel.stop_button)
+
+
+def test_stop_keeps_the_map_so_far_and_resume_goes_on(dock, folder, qtbot):
+    start(dock, qtbot, (100_000, 2), "epoch")
+    panel = dock.panel
+    assert not panel.train_button.isEnabled() and "images/s" in panel.whole_label.text()
+    assert "Stage 1 of 2, features: epoch" in panel.stage_label.text()
+    stop(dock, qtbot)
+    assert panel.status.text().startswith("Stopped")
+    assert Run.open(folder).info.state == "stopped"
+    assert dock.explorer.exploration.placed.all()
+    assert panel.pause_button.text() == "Resume" and panel.pause_button.isEnabled()
+    click(panel.pause_button)
+    wait_for(dock, qtbot, "epoch")
+    stop(dock, qtbot)
+
+
+def test_a_training_is_paused_and_goes_on(dock, qtbot):
+    job = start(dock, qtbot, (100_000, 2), "epoch")
+    click(dock.panel.pause_button)
+    wait_for(dock, qtbot, "paused")
+    assert dock.panel.pause_button.text() == "Resume" and "Paused" in dock.panel.status.text()
+    seen = []
+    job.told.connect(seen.append)
+    click(dock.panel.pause_button)
+    wait_for(dock, qtbot, "epoch")
+    assert seen[0].kind == "resumed" and dock.panel.pause_button.text() == "Pause"
+    stop(dock, qtbot)
+
+
+def test_the_map_forms_while_it_is_learnt_and_keeps_what_was_found(dock, viewer, qtbot):
+    start(dock, qtbot, (1, 4000), "map")
+    explorer = dock.explorer
+    let_layout_settle(explorer.map_view, qtbot)
+    exploration = explorer.exploration
+    # Those held out for familiarity come with the whole map.
+    assert 0.9 < exploration.placed.mean() < 1 and not explorer.run.has_map
+    exploration.selection.select_rows(np.flatnonzero(exploration.placed)[:20])
+    cluster = exploration.clusters.create(exploration.selection.mask, "early")
+    # Removing a layer harms nothing.
+    viewer.layers.remove(viewer.layers[0])
+    wait_for(dock, qtbot, "map")
+    view = explorer.map_view
+    stop(dock, qtbot)
+    assert dock.explorer is explorer and explorer.run.has_map and exploration.placed.all()
+    qtbot.waitUntil(lambda: not view.glide.gliding)
+    assert np.allclose(view.points[:, 1], explorer.run.coordinates[:, 0], atol=1e-5)
+    assert exploration.clusters.members(cluster.id).sum() == 20
+    assert exploration.features.shape[0] == len(exploration)
+
+
+def test_a_child_that_is_killed_says_why_and_can_be_resumed(dock, folder, qtbot, monkeypatch):
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
+    job = start(dock, qtbot, (100_000, 2), "epoch")
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        os.kill(job.process.pid, 9)
+    assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
+    assert dock.panel.train_button.isEnabled()
+    click(dock.panel.pause_button)
+    assert dock.job is not None
+    wait_for(dock, qtbot, "epoch")
+    assert is_training(folder)
+    stop(dock, qtbot)
+
+
+@pytest.mark.parametrize("answer", ["go on", "stop"])
+def test_a_training_outlives_its_window_and_is_found_again(
+    dock, viewer, folder, qtbot, make_napari_viewer, answer
+):
+    start(dock, qtbot, (100_000, 2), "epoch")
+    dock.ask_at_close = lambda: "cancel"
+    viewer.window._qt_window.close()
+    assert viewer.window._qt_window.isVisible() and is_training(folder)
+    dock.ask_at_close = lambda: answer
+    viewer.close()
+    if answer == "stop":
+        qtbot.waitUntil(lambda: not is_training(folder), timeout=TRAINING_MS)
+        assert Run.open(folder).info.state == "stopped"
+        return
+    assert is_training(folder)
+    (found,) = unfinished_runs()
+    assert found.folder == folder.resolve() and found.state == "training"
+
+    other = make_napari_viewer(show=True)
+    _, dock = other.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    dock.ask_at_close = lambda: "go on"
+    assert dock.unfinished.isVisible() and "still being trained" in dock.unfinished.label.text()
+    click(dock.unfinished.open_button)
+    wait_for(dock, qtbot, "epoch")
+    assert dock.explorer.run.folder == folder.resolve() and not dock.unfinished.isVisible()
+    assert dock.panel.curve.stages["features"]
+    stop(dock, qtbot)
+    assert dock.explorer.exploration.placed.all()
+
+
+def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):
+    start(dock, qtbot, (100_000, 2), "epoch")
+    viewer.window.remove_dock_widget(dock)
+    assert is_training(folder)
+
+
+def test_two_windows_cannot_train_into_one_run(dock, viewer, folder, qtbot, monkeypatch):
+    notices = []
+    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
+    start(dock, qtbot, (100_000, 2), "epoch")
+    dock.job.close()
+    dock._end_job("")
+    with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
+        click(dock.panel.train_button)
+    assert "holds another run" in notices[-1] and is_training(folder)
+
+
+def test_a_run_that_was_cut_off_is_offered(dock, viewer, folder, qtbot, make_napari_viewer):
+    job = start(dock, qtbot, (100_000, 2), "epoch")
+    viewer.close()
+    os.kill(job.process.pid, 9)
+    qtbot.waitUntil(lambda: not is_training(folder))
+    (found,) = unfinished_runs()
+    assert found.state == "cut off"
+    other = make_napari_viewer(show=True)
+    _, dock = other.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    dock.ask_at_close = lambda: "go on"
+    assert "was cut off" in dock.unfinished.label.text()
+    click(dock.unfinished.open_button)
+    wait_for(dock, qtbot, "epoch")
+    stop(dock, qtbot)
+
+
+def test_choices_are_remembered(dock, viewer, qtbot, make_napari_viewer):
+    dock.form.patches.size.setValue(40)
+    dock.form.training.seed.setValue(7)
+    dock.form.training.preset.choose("thorough")
+    dock.form.training.batch_size.setValue(16)
+    for field, count in zip(dock.form.training.epochs, (1, 1), strict=False):
+        field.setValue(count)
+    press_train(dock, qtbot)
+    other = make_napari_viewer(show=True)
+    _, dock = other.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    assert dock.form.patches.size.value() == 40 and dock.form.training.seed.value() == 7
+    assert dock.form.training.preset.value == "thorough"
+    assert dock.form.training.batch_size.value() == 16
