@@ -16,9 +16,11 @@ from typing import Any
 import napari
 import numpy as np
 from PIL import Image
+from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
 from napari_tsimcne.gui._viewer import camera_of
+from napari_tsimcne.samples import nuclei_layers
 
 FOLDER = Path("tsimcne-demo")
 PICTURES = Path(__file__).parent / "images"
@@ -41,6 +43,7 @@ def main() -> None:
         QTest.qWait(3000)
         take(viewer, dock.explorer)
         viewer.close()
+        steps(Path(folder))
 
 
 def take(viewer: Any, explorer: Any) -> None:
@@ -83,6 +86,47 @@ def take(viewer: Any, explorer: Any) -> None:
     save("pictures", screen.grabWindow(view.panel.window().winId()))
     view.bring_back()
     QTest.qWait(1000)
+
+
+def steps(folder: Path) -> None:
+    """Go the way from images to a map that forms."""
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1560, 900)
+    for data, options, kind in nuclei_layers():
+        getattr(viewer, f"add_{kind}")(data, **options)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
+    form = dock.form
+    form.views_step.open(True)
+    QTest.qWait(30_000)
+    # In two halves, side by side.
+    column = form.grab().toImage()
+    path = PICTURES / "steps.png"
+    column.save(str(path))
+    whole = np.array(Image.open(path).convert("RGB"))
+    ratio = column.height() / form.height()
+    middle = round(form.views_step.mapTo(form, QPoint(0, 0)).y() * ratio)
+    parts = [whole[:middle], whole[middle:]]
+    height = max(len(part) for part in parts)
+    ground = whole[2, 2]
+    parts = [
+        np.concatenate([part, np.full((height - len(part), *part.shape[1:]), ground, part.dtype)])
+        for part in parts
+    ]
+    save("steps", np.concatenate(parts, axis=1))
+
+    form.views_step.open(False)
+    form.training.epochs[0].setValue(3)
+    form.training.epochs[1].setValue(2000)
+    form.training.folder.setText(str(folder / "live"))
+    dock.train()
+    while dock.explorer is None or not dock.explorer.exploration.placed.any():
+        QTest.qWait(100)
+    QTest.qWait(12_000)
+    save("live", window(viewer))
+    dock.stop()
+    while dock.job is not None:
+        QTest.qWait(100)
+    viewer.close()
 
 
 def look_closer(viewer: Any, explorer: Any) -> None:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from napari_tsimcne import Run
 from napari_tsimcne.events import readable_time
+from napari_tsimcne.runs import extended
 
 
 def command(*arguments, cwd=None, timeout=300):
@@ -57,6 +58,23 @@ def test_run_and_evaluate(pictures, tmp_path):
     assert "knn_features" in command("evaluate", out, "--truth", "image").stdout
     wrong = command("evaluate", out, "--truth", "dose")
     assert wrong.returncode == 2 and "no column 'dose'" in flat(wrong.stderr)
+
+    table = tmp_path / "doses.csv"
+    table.write_text("image,dose\nred.png,3\n")
+    added = command("add", out, pictures / "red.png", "--name", "Red again", "--metadata", table,
+                    "--device", "cpu")  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    assert "48 patches of 1 image were added as 001-red-again; 0 of them are" in flat(added.stdout)
+    both = extended(Run.open(out))
+    own = both.rows(both.table["image"] == "red.png")[["map_x", "map_y"]]
+    again = both.rows(both.table["image"] == "red.png (001-red-again)")
+    assert (again["dose"] == 3).all()
+    # The same pixels, at the same places of the map.
+    assert np.allclose(own, again[["map_x", "map_y"]], atol=1e-3)
+    Image.new("L", (64, 64)).save(pictures / "gray.png")
+    odd = command("add", out, pictures / "gray.png")
+    assert odd.returncode == 2 and "1 channels, the run was trained on 3" in flat(odd.stderr)
+    assert [path.name for path in (out / "added").iterdir() if path.is_dir()] == ["001-red-again"]
 
 
 @pytest.mark.parametrize(
@@ -119,9 +137,12 @@ def test_what_is_no_run_and_usage_errors_exit_2(tmp_path):
     assert command("dance").returncode == 2
 
 
-def test_a_map_is_needed_to_open(tiny_run):
-    failed = command("open", tiny_run.folder)
-    assert failed.returncode == 2 and "no map yet" in flat(failed.stderr)
+def test_a_map_is_needed_to_open_and_to_add(tiny_run, pictures):
+    for arguments in (("open", tiny_run.folder), ("add", tiny_run.folder, pictures)):
+        failed = command(*arguments)
+        assert failed.returncode == 2 and "no map yet" in flat(failed.stderr)
+    nothing = command("add", tiny_run.folder)
+    assert nothing.returncode == 2 and "name the images" in flat(nothing.stderr)
 
 
 def test_the_demo_writes_run_figure_and_table(tmp_path, monkeypatch):

@@ -20,11 +20,10 @@ from napari_tsimcne.explore import (
     stability_text,
     together,
 )
-from napari_tsimcne.runs import save_exploration
-from napari_tsimcne.runs._exploration import open_exploration
-from napari_tsimcne.runs._seeds import (
+from napari_tsimcne.runs import (
     compare_seeds,
     next_seed,
+    save_exploration,
     seed_run,
     seed_runs,
     stability_column,
@@ -32,6 +31,7 @@ from napari_tsimcne.runs._seeds import (
     with_seed,
     with_stability,
 )
+from napari_tsimcne.runs._exploration import open_exploration
 
 
 def scattered(count, seed=0, dimensions=2):

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_tsimcne.explore import Clusters
-    from napari_tsimcne.runs import Run
-    from napari_tsimcne.runs._seeds import Comparison
+    from napari_tsimcne.runs import Comparison, Run
 
 
 def compare_in_terminal(run: Run, seed: int | None, device: str) -> None:
@@ -33,7 +32,7 @@ def compare_in_terminal(run: Run, seed: int | None, device: str) -> None:
     InputError
         Where the run has no such map, or the seed is its own.
     """
-    from napari_tsimcne.runs._seeds import compare_seeds, next_seed, seed_run
+    from napari_tsimcne.runs import compare_seeds, next_seed, seed_run
 
     seed = next_seed(run) if seed is None else seed
     other = seed_run(run, seed)

@@ -17,6 +17,7 @@ import typer
 from napari_tsimcne import __version__
 from napari_tsimcne import _options as options
 from napari_tsimcne._add import add_images, embed_quietly
+from napari_tsimcne._compare import compare_in_terminal
 from napari_tsimcne._demo import run_demo
 from napari_tsimcne._terminal import (
     FAILURE,
@@ -311,6 +312,19 @@ def add(
     labels = options.open_labels(images, objects, warn)
     measure = options.measurement(images, pattern, metadata, warn)
     add_images(opened, images, name, labels, points, skipped, measure, device)
+
+
+@app.command()
+def compare(
+    run: RunFolder,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the other map; a new one if not given.", min=0)
+    ] = None,
+    device: options.DeviceOption = options.Device.auto,
+    debug: DebugOption = False,
+) -> None:
+    """Learn the map again with another seed, and tell which of its islands to believe."""
+    compare_in_terminal(_open(run), seed, device)
 
 
 # --- small parts --------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ def wait_for_count(dock, qtbot):
 
 
 def press_train(dock, qtbot):
+    # Changes of layers count together, a moment later.
+    qtbot.waitUntil(dock.panel.train_button.isEnabled)
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
 

@@ -11,8 +11,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 from napari_tsimcne.events import Failed, Finished
 from napari_tsimcne.explore import Clusters
 from napari_tsimcne.gui._compare import CompareJob, CompareSeeds, StabilitySummary
-from napari_tsimcne.runs import Run
-from napari_tsimcne.runs._seeds import Comparison, compare_seeds, seed_run, with_stability
+from napari_tsimcne.runs import Comparison, Run, compare_seeds, seed_run, with_stability
 
 pytestmark = needs_display
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import tifffile
 from choosing import add_forms
-from driving import needs_display
+from driving import MapsAtOnce, add_dock, needs_display, press_train
+from napari.layers import Image
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
@@ -464,6 +465,41 @@ def test_metadata_is_matched_by_the_paths_of_files(form, viewer, plates, qtbot):
     table = measure(pd.DataFrame({"image": ["A02.ome", "p1/A01.ome.tif", "p2/A01.ome.tif"]}))
     assert table["plate"].tolist() == ["p1", "p1", "p2"]
     assert table["well"].tolist() == ["A02", "A01", "A01"]
+
+
+def test_files_are_learnt_unshown_and_shown_with_their_map(
+    viewer, plates, masks, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
+    dock = add_dock(viewer, tmp_path / "run")
+    dock.form.training.batch_size.setValue(4)
+    form, patches = dock.form.images, dock.form.patches
+    add(form, qtbot, plates)
+    qtbot.waitUntil(lambda: dock.form.images_step.summary.text() == form.summary())
+    patches.kind.choose(Objects)
+    patches.label_files.sources.setText(str(masks))
+    qtbot.waitUntil(lambda: dock.form.placed is not None, timeout=30_000)
+    press_train(dock, qtbot)
+    run = dock.explorer.run
+    assert list(run.info.labels) == names(form) and all(r.path for r in run.info.images)
+    # Now they are shown, and still listed once, as files.
+    assert set(tags(form)) == {"file, shown"} and set(dock.explorer.link.layers) == set(names(form))
+    count = len(viewer.layers)
+    # The run opened again takes the layers that are there.
+    dock.open_run(run.folder)
+    assert len(viewer.layers) == count and len(names(form)) == 3
+    linked = dock.explorer.link.layers["A02.ome.tif"]
+    row = run.table[run.table["image"] == "A02.ome.tif"].iloc[0]
+    place = linked.layer.data_to_world((row.y, row.x))
+    assert dock.explorer.link.patch_at(place) == row["patch"] and linked.labels is not None
+    # They go with their layers where the user has not added them.
+    select(form, 0, 1, 2)
+    QTest.mouseClick(form.remove_button, LEFT)
+    assert not names(form) and not [la for la in viewer.layers if isinstance(la, Image)]
+    dock.open_run(run.folder)
+    assert set(tags(form)) == {"file, shown"}
+    viewer.layers.clear()
+    assert not names(form)
 
 
 # --- real images --------------------------------------------------------------------------------

@@ -5,20 +5,12 @@ import pandas as pd
 import pytest
 import tifffile
 from driving import MapsAtOnce, add_dock, needs_display, press_train
-from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 pytestmark = needs_display
 
 FILES = ("p1/A01_1.tif", "p1/B02_1.tif", "p2/A01_1.tif")
 PATTERN = "{plate}/{well}_{field}.tif"
-
-
-@pytest.fixture
-def notices(monkeypatch):
-    told = []
-    monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", told.append)
-    return told
 
 
 @pytest.fixture
@@ -29,12 +21,23 @@ def plates(make_napari_viewer, tmp_path, monkeypatch):
     for number, name in enumerate(FILES):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        tifffile.imwrite(path, np.full((64, 64), number, np.uint8))
+        pixels = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+        tifffile.imwrite(path, pixels)
         viewer.open(path)
     dock = add_dock(viewer, tmp_path / "run")
     dock.form.images.joining.choose(False)
     dock.form.patches.size.setValue(16)
     return dock
+
+
+def known(dock):
+    """What the dock says of the images."""
+    return dock.form.images_step.summary.text()
+
+
+def told(dock):
+    """What the dock says of the patches, which may be what is wrong."""
+    return dock.form.patches_step.summary.text()
 
 
 def write(tmp_path, text):
@@ -50,11 +53,11 @@ def test_columns_arrive_in_the_patch_table(plates, qtbot, tmp_path):
     form = plates.form.metadata
     form.details.expand(animate=False)
     QTest.keyClicks(form.pattern, PATTERN)
-    assert plates.form.summary.text().endswith("; with plate, well, field")
+    assert known(plates).endswith("; with plate, well, field")
     QTest.keyClicks(form.table, write(tmp_path, "plate,well,dose\np1,A01,0.5\np2,A01,2\n"))
-    assert plates.form.summary.text().endswith("; with plate, well, field, dose")
+    assert known(plates).endswith("; with plate, well, field, dose")
+    qtbot.waitUntil(lambda: told(plates).startswith("48 patches"), timeout=30_000)
     press_train(plates, qtbot)
-    assert plates.status.text() == "Done."
     table = plates.explorer.run.table
     assert len(table) == 48 and of_images(table, "plate") == ["p1", "p1", "p2"]
     assert of_images(table, "well") == ["A01", "B02", "A01"] and set(table["field"]) == {1}
@@ -73,7 +76,7 @@ def test_a_table_may_name_layers_or_their_files(plates, tmp_path, names):
     images = [image.name for image in inputs.images]
     assert images == ["A01_1", "B02_1", "A01_1 [1]"]
     assert inputs.measure(pd.DataFrame({"image": images}))["dose"].tolist() == [0, 1, 2]
-    assert plates.form.summary.text().endswith("; with dose")
+    assert known(plates).endswith("; with dose")
 
 
 WRONG = [
@@ -87,32 +90,27 @@ WRONG = [
 ]
 
 
-def test_what_is_wrong_is_told_before_anything_is_cut(plates, notices, tmp_path):
+def test_what_is_wrong_is_told_before_anything_is_cut(plates, qtbot, tmp_path):
     form = plates.form.metadata
     for pattern, table, says in WRONG:
         form.pattern.setText(pattern)
         form.table.setText(write(tmp_path, table) if table else "")
-        assert says in plates.form.summary.text()
-        for button in (plates.preview_button, plates.train_button):
-            QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-            assert plates.job is None and says in notices.pop()
+        assert says in told(plates) and not plates.panel.train_button.isEnabled()
         form.table.clear()
     form.table.setText(str(tmp_path / "nowhere.csv"))
-    assert "nowhere.csv cannot be read" in plates.form.summary.text()
+    assert "nowhere.csv cannot be read" in told(plates)
     assert not (tmp_path / "run").exists()
     form.pattern.clear()
     form.table.clear()
-    assert plates.form.summary.text().startswith("48 patches of 3 images")
+    qtbot.waitUntil(lambda: told(plates).startswith("48 patches"), timeout=30_000)
+    assert known(plates).startswith("3 images, 1 channel")
 
 
-def test_a_table_by_object_is_told_once_objects_are_found(plates, notices, qtbot, tmp_path):
-    table = write(tmp_path, "image,t,dose\nA01_1,0,1\n")
-    plates.form.metadata.table.setText(table)
-    assert plates.form.summary.text().endswith("; with dose")
+def test_a_table_by_object_is_told_once_objects_are_found(plates, qtbot, tmp_path):
+    plates.form.metadata.table.setText(write(tmp_path, "image,t,dose\nA01_1,0,1\n"))
+    assert known(plates).endswith("; with dose")
     plates.form.metadata.table.setText(write(tmp_path, "label,dose\n7,1\n"))
-    with qtbot.waitSignal(plates.ended, timeout=30_000):
-        QTest.mouseClick(plates.preview_button, Qt.MouseButton.LeftButton)
-    assert "matches no patch" in notices.pop() and "matches no patch" in plates.status.text()
+    qtbot.waitUntil(lambda: "matches no patch" in told(plates), timeout=30_000)
 
 
 def test_layers_without_a_file_go_by_their_name(plates, qtbot):
@@ -120,7 +118,7 @@ def test_layers_without_a_file_go_by_their_name(plates, qtbot):
     viewer.layers.clear()
     for well in ("A01", "B02"):
         viewer.add_image(np.zeros((64, 64), np.uint8), name=f"plate 3, {well}")
-    plates.form.joining.choose(False)
+    plates.form.images.joining.choose(False)
     plates.form.metadata.pattern.setText("plate {plate}, {well}")
     measure = plates.form.inputs().measure
     assert list(measure.of_paths["well"]) == ["A01", "B02"] and set(measure.of_paths["plate"]) == {

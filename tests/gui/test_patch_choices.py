@@ -59,7 +59,10 @@ def told(dock):
 
 
 def wait_for(dock, qtbot, text):
-    qtbot.waitUntil(lambda: told(dock).startswith(text), timeout=30_000)
+    try:
+        qtbot.waitUntil(lambda: told(dock).startswith(text), timeout=30_000)
+    except qtbot.TimeoutError:
+        pytest.fail(f"'{text}' is not told, but '{told(dock)}'")
 
 
 def texts(combo):
@@ -212,6 +215,14 @@ def test_combos_follow_the_layers(cells, viewer):
         cells.inputs()
 
 
+def test_layers_that_have_no_part_in_it_are_not_told_of(cells, viewer, qtbot):
+    with qtbot.assertNotEmitted(cells.patches.changed):
+        viewer.add_vectors(np.zeros((1, 2, 2)))
+        del viewer.layers[-1]
+    with qtbot.waitSignal(cells.patches.changed):
+        viewer.add_labels(np.zeros((288, 288), int))
+
+
 def test_sizes_in_micrometres_where_pixels_have_a_size(cells, viewer):
     patches = cells.patches
     patches.unit.choose("µm")
@@ -317,8 +328,10 @@ def test_sizes_that_cannot_be_are_explained(dock, qtbot):
     assert "8 to 1024 pixels" in told(dock)
     patches.pixels.setValue(64)
     qtbot.waitUntil(lambda: "larger than every image" in told(dock))
+    patches.size.setValue(400)
+    qtbot.waitUntil(lambda: "larger than every image" in told(dock))
     patches.edges.choose("pad")
-    wait_for(dock, qtbot, "1 patch")
+    wait_for(dock, qtbot, "1 patch, 400")
 
 
 # --- preview ------------------------------------------------------------------------------------
@@ -328,6 +341,7 @@ def test_the_preview_counts_and_outlines_what_is_kept(viewer, qtbot, tmp_path):
     picture = np.zeros((4, 96, 128), np.uint16)
     picture[1, :32, :64] = 1000
     picture[3, 64:, 96:] = 1000
+    picture[picture > 0] += np.random.default_rng(0).integers(0, 9, 3 * 32 * 32, np.uint16)
     layer = viewer.add_image(picture, name="movie", axis_labels=("t", "y", "x"), scale=(1, 2, 2))
     dock = add_dock(viewer, tmp_path / "run")
     patches = dock.form.patches

@@ -133,7 +133,8 @@ def test_images_left_out_are_named_with_their_reason(viewer, field, qtbot, tmp_p
     press_train(dock, qtbot)
     fragile.gone = False
     assert dock.panel.status.text() == "Done."
-    assert warnings == [dock.map_panel.left_out.text()] and dock.map_panel.left_out.isVisibleTo(dock)
+    left_out = dock.map_panel.left_out
+    assert warnings == [left_out.text()] and left_out.isVisibleTo(dock)
     assert warnings[0].startswith("Left out:\nfragile: ") and "the disk is gone" in warnings[0]
 
     # Still there once the run is opened again.

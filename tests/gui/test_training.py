@@ -139,7 +139,8 @@ def test_a_training_outlives_its_window_and_is_found_again(
     other = make_napari_viewer(show=True)
     _, dock = other.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
     dock.ask_at_close = lambda: "go on"
-    assert dock.unfinished.isVisible() and "still being trained" in dock.unfinished.label.text()
+    qtbot.waitUntil(dock.unfinished.isVisible)
+    assert "still being trained" in dock.unfinished.label.text()
     click(dock.unfinished.open_button)
     wait_for(dock, qtbot, "epoch")
     assert dock.explorer.run.folder == folder.resolve() and not dock.unfinished.isVisible()

@@ -82,7 +82,8 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert len(viewer.layers["patches preview"].data) == 4 * 81
     press_train(dock, qtbot)
     assert "patches preview" not in viewer.layers
-    assert dock.panel.status.text() == "Done." and set(dock.panel.curve.stages) == {"features", "map"}
+    assert dock.panel.status.text() == "Done."
+    assert set(dock.panel.curve.stages) == {"features", "map"}
     run, view = dock.explorer.run, dock.explorer.map_view
     selection = dock.explorer.exploration.selection
     let_layout_settle(view, qtbot)

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
@@ -45,15 +46,19 @@ class AddImages(QDialog):
         self._run = run
         self.setWindowTitle("Map new images")
         self.setMinimumWidth(WIDTH)
-        self.images = ImagesForm(viewer)
-        self.images._table = _NewImages(viewer, run)
-        self.images._follow()
+        self.images = ImagesForm(viewer, _NewImages(viewer, run))
         self.labels = LayerChoice(viewer, Labels, "The objects to cut patches around.",
                                   over_each="the one over each image")  # fmt: skip
         self.label_files = LabelFiles()
         self.points = LayerChoice(viewer, PointsLayer, "The points to cut patches around.")
         self._build()
+        # Once the layout knows the heights of what it holds: it does not make room by itself.
+        self._fit = QTimer(self)
+        self._fit.setSingleShot(True)
+        self._fit.setInterval(0)
+        self._fit.timeout.connect(self.adjustSize)
         self.images.changed.connect(self._check)
+        self.label_files.changed.connect(self._fit.start)
         self.finished.connect(self._release)
         self._check()
 
@@ -99,6 +104,7 @@ class AddImages(QDialog):
             self.chosen()
         except ValueError as error:
             self.message.setText(capital(sentence(error)))
+            self._fit.start()
         else:
             super().accept()
 
@@ -115,7 +121,7 @@ class AddImages(QDialog):
         if self._run.info.rgb or channels == 1:
             self.images.joining.choose(False)
             self.images.joining.setEnabled(False)
-        settings, files, layers = self._run.recipe.patches, False, True
+        settings, files, layers = self._run.recipe.patches, False, False
         try:
             inputs = self._checked_images()
         except ValueError as error:
@@ -128,7 +134,8 @@ class AddImages(QDialog):
         objects = isinstance(settings, Objects)
         show_row(self._form, self.labels, objects and layers)
         show_row(self._form, self.label_files, objects and files)
-        show_row(self._form, self.points, isinstance(settings, Points))
+        show_row(self._form, self.points, isinstance(settings, Points) and layers)
+        self._fit.start()
 
     def _release(self) -> None:
         """Stop following the viewer."""

@@ -27,9 +27,10 @@ from napari_tsimcne.explore import Clusters, chance, cluster_stability, stabilit
 from napari_tsimcne.gui._fields import add_rows, form_layout, spin
 from napari_tsimcne.gui._job import CancelledError, Job
 from napari_tsimcne.gui._ties import Ties
-from napari_tsimcne.runs import Run, TrainingProcess
-from napari_tsimcne.runs._seeds import (
+from napari_tsimcne.runs import (
     Comparison,
+    Run,
+    TrainingProcess,
     compare_seeds,
     next_seed,
     seed_run,
@@ -130,13 +131,21 @@ class CompareJob(Job):
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     """
 
-    told = Signal(object)
-
     def __init__(self, run: Run, seed: int, device: str) -> None:
         super().__init__()
         self.run, self.seed = run, seed
         self._device = device
         self.process: TrainingProcess | None = None
+
+    def pause(self) -> None:
+        """Hold the training."""
+        if self.process is not None:
+            self.process.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self.process is not None:
+            self.process.resume()
 
     def stop(self) -> None:
         """Stop; what was learnt with the other seed is kept, and compared with nothing."""

@@ -4,37 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._advisor import Advisor
+from napari_tsimcne.gui._at_close import AtClose, ask_at_close
 from napari_tsimcne.gui._column import Column
+from napari_tsimcne.gui._compare import StabilitySummary
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._form import TrainingForm
 from napari_tsimcne.gui._image_view import ImageView
 from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.gui._job import Job
+from napari_tsimcne.gui._map_jobs import MapJobs
 from napari_tsimcne.gui._map_panel import MapPanel
 from napari_tsimcne.gui._map_view import dock_of
-from napari_tsimcne.gui._open import add_images, link_images
+from napari_tsimcne.gui._open import link_addition, link_images, link_inputs, still_there
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.gui._remembered import remember_recipe
+from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui._step import Step
 from napari_tsimcne.gui._training_job import TrainingJob
 from napari_tsimcne.gui._training_panel import TrainingPanel
 from napari_tsimcne.gui._unfinished import UnfinishedRuns
 from napari_tsimcne.recipe import Recipe
-from napari_tsimcne.runs import Run, is_training, open_exploration, remember_run
+from napari_tsimcne.runs import (
+    Comparison,
+    ExtendedRun,
+    Run,
+    extended,
+    is_training,
+    open_exploration,
+    own_run,
+    refused_additions,
+    remember_run,
+    stability_column,
+)
 
 if TYPE_CHECKING:
     import napari
-
-AtClose = Literal["go on", "stop", "cancel"]
 
 
 class TsimcneDock(QWidget):
@@ -49,11 +63,12 @@ class TsimcneDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self.job: TrainingJob | None = None
-        self.advisor = Advisor(self)
+        self.job: Job | None = None
+        # One shows views at once while the other measures how long a training takes.
+        self.advisors = Advisor(self), Advisor(self)
         self.image_view = ImageView(viewer, self)
         self.explorer: Explorer | None = None
-        self.ask_at_close: Callable[[], AtClose] = self._ask_at_close
+        self.ask_at_close: Callable[[], AtClose] = lambda: ask_at_close(self.window())
         self._window_closing = False
         self._build()
         self._refresh()
@@ -64,7 +79,7 @@ class TsimcneDock(QWidget):
         self.unfinished = UnfinishedRuns()
         self.unfinished.attach_wanted.connect(self._open_chosen)
         self.unfinished.resume_wanted.connect(self._resume_chosen)
-        self.form = TrainingForm(self.viewer, self.advisor)
+        self.form = TrainingForm(self.viewer, *self.advisors)
         self.form.changed.connect(self._refresh)
         self.form.found.connect(self._refresh)
         self.panel = TrainingPanel()
@@ -75,8 +90,17 @@ class TsimcneDock(QWidget):
         self.form.train_step.add(self.panel)
         self.map_panel = MapPanel()
         self.map_panel.run_chosen.connect(self._open_chosen)
+        self.map_jobs = MapJobs(self.viewer, self)
+        self.map_panel.add_wanted.connect(lambda: self._ask_for(self.map_jobs.add_images))
+        self.map_panel.compare_wanted.connect(lambda: self._ask_for(self.map_jobs.compare_seeds))
+        self.map_jobs.begun.connect(self._start)
+        self.map_jobs.added.connect(self._on_added)
+        self.map_jobs.compared.connect(self._on_compared)
+        self.stability = StabilitySummary()
+        self.stability.hide()
+        self.stability.colour_wanted.connect(self._color_by_stability)
         self.map_step = Step(5, "Map", True)
-        self.map_step.add(self.map_panel)
+        self.map_step.add(self.map_panel, self.stability)
         content = QWidget()
         layout = QVBoxLayout(content)
         for widget in (self.unfinished, self.form, self.map_step):
@@ -104,15 +128,19 @@ class TsimcneDock(QWidget):
         if chosen is not None:
             remember_recipe(chosen[1])
             folder, device = self.form.run_folder(), self.form.training.device_name
-            self._start(TrainingJob(folder, device, *chosen), "Placing patches")
+            self._start_training(TrainingJob(folder, device, *chosen), "Placing patches")
 
     def resume(self) -> None:
         """Go on with a training that is paused, or that was cut off or stopped."""
         if self.job is not None:
             self.job.resume()
         elif self.explorer is not None:
-            folder, device = self.explorer.run.folder, self.form.training.device_name
-            self._start(TrainingJob(folder, device), "Starting where the training was")
+            run, device = own_run(self.explorer.run), self.form.training.device_name
+            if run is not self.explorer.run:
+                # What was added to the map so far is not of the one to come.
+                self._show_again(run)
+            job = TrainingJob(run.folder, device)
+            self._start_training(job, "Starting where the training was")
 
     def pause(self) -> None:
         """Hold the training until `resume`."""
@@ -133,16 +161,23 @@ class TsimcneDock(QWidget):
             show_error(sentence(error))
             return None
 
-    def _start(self, job: TrainingJob, text: str) -> None:
-        job.placing.connect(self.panel.show_cutting)
+    def _start_training(self, job: TrainingJob, text: str) -> None:
         job.cut.connect(self._on_cut)
-        job.told.connect(self._on_event)
         job.finished.connect(self._on_finished)
+        self._start(job, text)
+
+    def _start(self, job: Job, text: str) -> None:
+        job.placing.connect(self.panel.show_cutting)
+        job.told.connect(self._on_event)
         job.failed.connect(self._on_failed)
         job.cancelled.connect(self._on_cancelled)
         # It is followed no longer than this widget is there, however the window is closed.
         self.destroyed.connect(job.close)
         self.job = job
+        for advisor in self.advisors:
+            # Their memory is for the training; the next question starts them again.
+            if not advisor.busy:
+                advisor.close()
         self.unfinished.hide()
         self.panel.begin(text)
         self._refresh()
@@ -150,7 +185,7 @@ class TsimcneDock(QWidget):
 
     def _on_cut(self, run: Run) -> None:
         """Open the run that is now trained: its map forms while it is learnt."""
-        assert self.job is not None
+        assert isinstance(self.job, TrainingJob)
         self.panel.show_training()
         if self.explorer is not None and self.explorer.run.folder == run.folder:
             return
@@ -158,16 +193,15 @@ class TsimcneDock(QWidget):
         if inputs is None:
             layers = link_images(self.viewer, run)
         else:
-            layers = self._still_there(inputs.layers)
-            missing = [r for r in run.info.images if r.name not in inputs.layers]
-            layers |= add_images(self.viewer, run, missing)
+            layers = link_inputs(self.viewer, run, inputs.layers)
         self._set_run(run, open_exploration(run), layers)
         if run.info.skipped:
             show_warning(self.map_panel.left_out.text())
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, MapMoved):
-            if self.explorer is not None:
+            # That of another seed is not the one that is shown.
+            if self.explorer is not None and isinstance(self.job, TrainingJob):
                 self.explorer.move_map(event)
         else:
             self.panel.show_event(event)
@@ -181,17 +215,14 @@ class TsimcneDock(QWidget):
         self._end_job("Stopped: the map shows what was learnt until then."
                       if run.info.state == "stopped" else "Done.")  # fmt: skip
 
-    def _still_there(self, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
-        """Return what is left of layers that the user may have removed meanwhile."""
-        left = {name: linked.among(self.viewer.layers) for name, linked in layers.items()}
-        return {name: linked for name, linked in left.items() if linked is not None}
-
     def _on_failed(self, reason: str) -> None:
-        self._end_job(f"Training failed: {reason}")
+        what = "Training failed" if isinstance(self.job, TrainingJob) else "Failed"
+        self._end_job(f"{what}: {reason}")
         show_error(f"t-SimCNE: {reason}")
 
     def _on_cancelled(self) -> None:
-        self._end_job("Stopped before the patches were cut.")
+        training = isinstance(self.job, TrainingJob)
+        self._end_job("Stopped before the patches were cut." if training else "Stopped.")
 
     def _end_job(self, text: str) -> None:
         self.job = None
@@ -211,7 +242,7 @@ class TsimcneDock(QWidget):
         InputError
             Where the folder holds no run, or it is damaged.
         """
-        run = Run.open(folder)
+        run = extended(Run.open(folder))
         # First: what is damaged is refused before anything is changed.
         exploration = open_exploration(run)
         remember_run(run.folder)
@@ -224,9 +255,10 @@ class TsimcneDock(QWidget):
             self.image_view.fit()
             self.viewer.layers.selection.active = next(iter(layers.values())).layer
         self._set_run(run, exploration, layers)
+        self._warn_of_refused(run)
         if is_training(run.folder):
-            device = self.form.training.device_name
-            self._start(TrainingJob(run.folder, device), "Following the training")
+            job = TrainingJob(run.folder, self.form.training.device_name)
+            self._start_training(job, "Following the training")
         elif not run.has_map:
             self.panel.end("The training of this run was cut off: Resume goes on with it.")
         self.unfinished.look(run.folder)
@@ -249,30 +281,65 @@ class TsimcneDock(QWidget):
         if self.explorer is not None:
             self.explorer.close()
             self.explorer = None
+        self.stability.release()
+        self.stability.hide()
         self.explorer = Explorer(self.viewer, run, exploration, layers, self)
         self.explorer.changed.connect(self._refresh)
         # The images have another room then.
         self.explorer.arranged.connect(self.image_view.fit_later)
         self._refresh()
 
-    # --- end ----------------------------------------------------------------------------------
+    # --- further work on the map --------------------------------------------------------------
 
-    def _ask_at_close(self) -> AtClose:
-        box = QMessageBox(self.window())
-        box.setWindowTitle("t-SimCNE")
-        box.setText("A map is being learnt. What is to become of it?")
-        box.setInformativeText(
-            "In the background it goes on without napari; t-SimCNE finds it again when it is "
-            "opened the next time."
+    def _ask_for(self, ask: Callable[[Run, str], None]) -> None:
+        assert self.explorer is not None
+        ask(self.explorer.run, self.form.training.device_name)
+
+    def _on_added(self, name: str, inputs: Inputs) -> None:
+        """Show the patches that were put onto the map, with their images."""
+        assert self.explorer is not None
+        run = extended(Run.open(self.explorer.run.folder))
+        new: dict[str, LinkedLayer] = {}
+        if isinstance(run, ExtendedRun):
+            new = link_addition(self.viewer, run, name, still_there(self.viewer, inputs.layers))
+        self._show_again(run, new)
+        rows = run.table[run.table["added"] == name] if "added" in run.table else run.table[:0]
+        unfamiliar = int(rows["unfamiliar"].sum()) if len(rows) else 0
+        self._end_job(
+            f"{len(rows):,} patches were put onto the map; {unfamiliar:,} of them are unlike all "
+            "it was trained on."
         )
-        role = QMessageBox.ButtonRole
-        go_on = box.addButton("Go on in the background", role.AcceptRole)
-        stop = box.addButton("Stop, and keep the map so far", role.DestructiveRole)
-        box.addButton("Cancel", role.RejectRole)
-        box.exec()
-        if box.clickedButton() is go_on:
-            return "go on"
-        return "stop" if box.clickedButton() is stop else "cancel"
+
+    def _on_compared(self, found: Comparison) -> None:
+        """Tell how stable the map is, and let it be coloured by that."""
+        assert self.explorer is not None
+        exploration = self._show_again(self.explorer.run)
+        self.stability.show_values(found, exploration.clusters)
+        self.stability.show()
+        self._end_job("Done: see below how stable the map is.")
+
+    def _show_again(self, run: Run, new: Mapping[str, LinkedLayer] | None = None) -> Exploration:
+        """Show a run in place of what is shown of it, and return what was found on its map."""
+        assert self.explorer is not None
+        names = {record.name for record in run.info.images}
+        layers = {n: la for n, la in self.explorer.link.layers.items() if n in names}
+        # What was found on the map is written before it is read again.
+        self.explorer.close()
+        self.explorer = None
+        exploration = open_exploration(run)
+        self._set_run(run, exploration, layers | dict(new or {}))
+        return exploration
+
+    def _color_by_stability(self) -> None:
+        assert self.explorer is not None
+        self.explorer.coloring.choose(stability_column(self.explorer.run.table))
+
+    def _warn_of_refused(self, run: Run) -> None:
+        refused = refused_additions(run)
+        if refused:
+            show_warning(f"Added images are missing. {left_out(refused)}")
+
+    # --- end ----------------------------------------------------------------------------------
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Watch for the end of the window."""
@@ -285,7 +352,7 @@ class TsimcneDock(QWidget):
         Others may still refuse to close it after us.
         """
         if event.type() == QEvent.Type.Close:
-            if self.job is not None and self.job.training:
+            if isinstance(self.job, TrainingJob) and self.job.training:
                 answer = self.ask_at_close()
                 if answer == "cancel":
                     event.ignore()
@@ -303,7 +370,7 @@ class TsimcneDock(QWidget):
         """Let go when the dock is closed: napari then takes the widget out of its place."""
         if event.type() == QEvent.Type.ParentAboutToChange and dock_of(self) is not None:
             self.window().removeEventFilter(self)
-            if self.job is not None and self.job.training:
+            if isinstance(self.job, TrainingJob) and self.job.training:
                 show_info("The training goes on in the background: open t-SimCNE to follow it.")
             self._release()
             if self.explorer is not None:
@@ -317,4 +384,5 @@ class TsimcneDock(QWidget):
             self.job = None
         self.form.release()
         self.image_view.release()
-        self.advisor.close()
+        for advisor in self.advisors:
+            advisor.close()

@@ -36,16 +36,23 @@ class TrainingForm(QWidget):
     While they change, the patches are placed, counted and outlined in the images, some of them
     are shown with their views, and the time of a training is measured. ``changed`` is emitted
     with the choices, ``found`` once their patches are placed.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    on_views, on_time
+        Asked for views of patches, and how long a training takes.
     """
 
     changed = Signal()
     found = Signal()
 
-    def __init__(self, viewer: Any, advisor: Advisor) -> None:
+    def __init__(self, viewer: Any, on_views: Advisor, on_time: Advisor) -> None:
         super().__init__()
         self.images, self.metadata = ImagesForm(viewer), MetadataForm()
         self.patches = PatchForm(viewer)
-        self.views, self.training = ViewsForm(advisor), TrainForm(advisor)
+        self.views, self.training = ViewsForm(on_views), TrainForm(on_time)
         self.preview = PatchPreview(viewer)
         self.placing = Placing(self)
         self.placed: Found | None = None
@@ -168,7 +175,7 @@ class TrainingForm(QWidget):
             self.patches.plane.setValue(plane)
 
     def _take_published_views(self, preset: str) -> None:
-        """The published strategies are of natural images; the others of what is chosen."""
+        """Show the views of the published strategies, which are of natural images; or ours."""
         published, shown = preset.startswith("paper"), self.views.augmentations()
         if published != (shown == VIEWS["natural"]):
             rgb = self.placed is not None and self.placed.inputs.images[0].rgb
@@ -290,10 +297,10 @@ class TrainingForm(QWidget):
             self.training.follow(None, 0, 0, False)
             return
         first = found.inputs.images[0]
-        recipe: Recipe | None = None
+        # Where the recipe cannot be, the form of the training tells why.
         with suppress(ValueError):
             recipe = self.recipe(rgb=first.rgb).cut_at(found.placed.recipe.patches.pixels)
-        self.training.follow(recipe, len(found.placed.table), first.channels, first.rgb)
+            self.training.follow(recipe, len(found.placed.table), first.channels, first.rgb)
 
     def _enable(self) -> None:
         """Let a step be used once the one before it makes sense."""

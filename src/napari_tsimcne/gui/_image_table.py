@@ -11,8 +11,7 @@ from napari.layers import Image
 from napari_tsimcne.gui._image_rows import FileRow, LayerRow, Row
 from napari_tsimcne.gui._open import file_of, shown_file
 from napari_tsimcne.gui._outlines import is_view, level_shape
-from napari_tsimcne.images import ImageSource
-from napari_tsimcne.images._files import _distinct_names
+from napari_tsimcne.images import ImageSource, distinct_names
 
 
 class ImageTable:
@@ -74,7 +73,7 @@ class ImageTable:
     def _name_files(self) -> None:
         """Tell files of one name apart by their folders, as those of one folder are."""
         paths = list(dict.fromkeys(path for path, _ in self._files if path is not None))
-        names = dict(zip(paths, _distinct_names(paths), strict=True))
+        names = dict(zip(paths, distinct_names(paths), strict=True))
         for row in self._files.values():
             path = row.opened.path
             if path is not None:
@@ -88,7 +87,7 @@ class ImageTable:
     def remove_layers(self, row: FileRow) -> None:
         """Take the layers that show a file out of the viewer."""
         for layer in list(self._viewer.layers):
-            image = file_of(layer)
+            image = file_of(layer) if isinstance(layer, Image) else None
             if image is not None and (image.path, image.series) == row.key:
                 self._viewer.layers.remove(layer)
 

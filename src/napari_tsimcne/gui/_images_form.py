@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.errors import sentence
-from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout
+from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout, show_row
 from napari_tsimcne.gui._image_edit import ImageEdit
 from napari_tsimcne.gui._image_rows import FileRow, LayerRow, channels_of, pixel_size_of
 from napari_tsimcne.gui._image_table import ImageTable
@@ -50,14 +50,21 @@ class ImagesForm(QWidget):
 
     Follows the layers of the viewer. ``changed``: what `inputs` or `with_patches` give may have
     changed.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    table
+        What is listed; all its images if not given.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, table: ImageTable | None = None) -> None:
         super().__init__()
         self._viewer = viewer
-        self._table = ImageTable(viewer)
+        self._table = table or ImageTable(viewer)
         self._job: OpeningJob | None = None
         self._waiting: list[Path] = []
         self._soon = QTimer(self)
@@ -112,8 +119,8 @@ class ImagesForm(QWidget):
             "What several ticked layers are to each other. Files are separate images.",
         )
         self.joining.currentIndexChanged.connect(self._soon.start)
-        form = form_layout()
-        add_rows(form, [("Layers are", self.joining)])
+        self._form = form_layout()
+        add_rows(self._form, [("Layers are", self.joining)])
 
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -122,7 +129,7 @@ class ImagesForm(QWidget):
         layout.addLayout(_in_row(self.edit_button, self.show_button, self.remove_button))
         layout.addWidget(self.edit)
         layout.addLayout(_in_row(self.message, self.stop_button, stretch=self.message))
-        layout.addLayout(form)
+        layout.addLayout(self._form)
         self._tell("")
 
     def _tell(self, text: str, tip: str = "") -> None:
@@ -145,6 +152,8 @@ class ImagesForm(QWidget):
 
     def _on_ticks(self) -> None:
         self.joining.setEnabled(len(self.layers()) > 1)
+        only_files = all(isinstance(row, FileRow) for row in self._table.rows)
+        show_row(self._form, self.joining, not only_files)
         self._soon.start()
 
     def _on_selection(self) -> None:

@@ -53,7 +53,7 @@ class ImagesList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setItemDelegate(_TwoLines(self))
         self.setAcceptDrops(True)
-        self.setToolTip("Tick the images to learn from. A right click offers ticks of many.")
+        self.setToolTip("Tick the images to take. A right click offers ticks of many.")
         # The theme draws none, and where files can be dropped is to be seen.
         self.setStyleSheet("ImagesList { border: 1px solid rgba(128, 128, 128, 110); }")
         self.itemChanged.connect(self._on_changed)

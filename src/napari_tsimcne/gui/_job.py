@@ -17,12 +17,14 @@ class CancelledError(Exception):
 class Job(QObject):
     """Work in a worker thread; every signal arrives in the thread of the window.
 
-    ``placing`` says what is done, how much of it, and of how much. ``finished`` carries the
+    ``placing`` says what is done, how much of it, and of how much; ``told`` carries the events of
+    a training that is a part of the work. ``finished`` carries the
     result, ``failed`` a sentence, ``cancelled`` nothing: it was stopped before there was a
     result. Exactly one of these is emitted, unless the job was closed.
     """
 
     placing = Signal(str, int, int)
+    told = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
@@ -44,6 +46,12 @@ class Job(QObject):
         """Stop, and keep what there is."""
         with self._lock:
             self._stop.set()
+
+    def pause(self) -> None:
+        """Hold the work, where it can be held."""
+
+    def resume(self) -> None:
+        """Go on after a pause."""
 
     def close(self) -> None:
         """End at once; nothing is told any more."""

@@ -8,6 +8,7 @@ from scipy.spatial import KDTree
 
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._map_canvas import MapCanvas
+from napari_tsimcne.gui._map_symbols import MapSymbols
 
 # Stands out on stained tissue as on fluorescence.
 SELECTED_COLOR = "#19e680"
@@ -51,6 +52,7 @@ class MapPoints:
     ) -> None:
         self._canvas, self._points = canvas, points
         self._exploration, self._coloring = exploration, coloring
+        self._symbols = MapSymbols(exploration.table)
         self._selection, self._placed = exploration.selection, exploration.placed
         self._smallest = float(np.clip(450 / np.sqrt(len(points)), 1.5, 6))
         self._measure()
@@ -67,6 +69,7 @@ class MapPoints:
         # In crowds the ground is seen as a contour around them.
         self.chosen = self._add(nothing, "selected", SELECTED_COLOR)
         self._faces = self._add(nothing, "selected, in their colours", "white")
+        self._symbols.draw(self.layer, np.flatnonzero(placed))
         self._selection.changed.connect(self.show_selection)
         coloring.changed.connect(self._on_coloring)
         canvas.view_changed.connect(self._adapt)
@@ -134,6 +137,8 @@ class MapPoints:
             _recolor(self.layer, colors[self._placed])
         on_top = self._rows_on_top = rows[:0] if many else rows
         self.chosen.data = self._faces.data = self._points[on_top]
+        for layer in (self.chosen, self._faces):
+            self._symbols.draw(layer, on_top)
         if len(on_top):
             _recolor(self._faces, self._colors[on_top])
         self._adapt()

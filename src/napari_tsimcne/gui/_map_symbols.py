@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from napari.layers import Points
-from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QPointF, QSize, Qt
-from qtpy.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPen, QPixmap, QPolygonF
+from qtpy.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QWidget
 
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._map_tools import selection_mode
 from napari_tsimcne.runs import ADDED_COLUMNS
 
-OWN, ADDED = "disc", "triangle_up"
+OWN, ADDED, UNFAMILIAR = "disc", "triangle_up", "x"
 """Symbols of napari."""
 
 UNFAMILIAR_COLOR = "#f0760a"
-"""Of the rim around patches unlike all the map was learnt of; seen on black as on white."""
-
-RIM = 0.3
-"""Width of that rim, as a share of the symbol's size."""
+"""Of words on patches unlike all the map was learnt of; seen on black as on white."""
 
 ICON = 13
 """Pixels of the side of an icon."""
@@ -41,7 +39,7 @@ def is_unfamiliar(table: pd.DataFrame) -> np.ndarray:
 
 
 class MapSymbols:
-    """Gives points the symbols of their patches, and unfamiliar ones a rim.
+    """Gives points the symbols of their patches; their colours stay.
 
     Parameters
     ----------
@@ -50,34 +48,14 @@ class MapSymbols:
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self._added, self._unfamiliar = is_added(table), is_unfamiliar(table)
-        self._rim = transform_color(UNFAMILIAR_COLOR)[0]
+        self._added = is_added(table)
+        symbols = np.where(self._added, ADDED, OWN)
+        self._symbols = np.where(is_unfamiliar(table), UNFAMILIAR, symbols)
 
-    def draw(
-        self, layer: Points, rows: np.ndarray | None = None, alpha: np.ndarray | None = None
-    ) -> None:
-        """Draw the points of some rows of the table, which are those of a layer.
-
-        Parameters
-        ----------
-        layer
-            n points.
-        rows
-            (n,) of the table; None for all.
-        alpha
-            Opacity of the rims in 0..1, (n,): that of the points, so that those that are hidden
-            have none. None for no rims.
-        """
-        chosen = slice(None) if rows is None else rows
-        added, unfamiliar = self._added[chosen], self._unfamiliar[chosen]
-        if not self._added.any() or not len(added):
-            return
-        layer.symbol = np.where(unfamiliar, "x", np.where(added, ADDED, OWN))
-        if alpha is not None and self._unfamiliar.any():
-            colors = np.tile(self._rim, (len(added), 1))
-            colors[:, 3] = np.where(unfamiliar, alpha, 0)
-            layer.border_width = np.where(unfamiliar, RIM, 0.0)
-            layer.border_color = colors
+    def draw(self, layer: Points, rows: np.ndarray) -> None:
+        """Draw the points of a layer, which are those of some rows (n,) of the table."""
+        if self._added.any() and len(rows):
+            layer.symbol = self._symbols[rows]
 
 
 class AddedLine(QWidget):
@@ -96,11 +74,11 @@ class AddedLine(QWidget):
         self._selection = exploration.selection
         added, unfamiliar = is_added(exploration.table), is_unfamiliar(exploration.table)
         self.added = self._button(
-            added, f"{added.sum():,} added", False,
+            added, f"{added.sum():,} added", _triangle(),
             "Patches of images that were put onto the map later.\nClick to select them.",
         )  # fmt: skip
         self.unfamiliar = self._button(
-            unfamiliar, f"{unfamiliar.sum():,} unfamiliar", True,
+            unfamiliar, f"{unfamiliar.sum():,} unfamiliar", _cross(),
             "Of these, patches unlike all that the map was learnt of: where they lie on it\n"
             "says little. Click to select them.",
         )  # fmt: skip
@@ -112,12 +90,12 @@ class AddedLine(QWidget):
         layout.addStretch()
         self.setVisible(bool(added.any()))
 
-    def _button(self, rows: np.ndarray, text: str, rim: bool, tip: str) -> QToolButton:
+    def _button(self, rows: np.ndarray, text: str, icon: QIcon, tip: str) -> QToolButton:
         button = QToolButton()
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setAutoRaise(True)
         button.setText(text)
-        button.setIcon(_icon(rim))
+        button.setIcon(icon)
         button.setIconSize(QSize(ICON, ICON))
         button.setToolTip(tip)
         button.setEnabled(bool(rows.any()))
@@ -131,16 +109,25 @@ class AddedLine(QWidget):
         self._selection.select(rows, selection_mode(pressed))
 
 
-def _icon(rim: bool) -> QIcon:
-    """Draw the symbol of added patches, with a rim or without."""
-    picture = QPixmap(4 * ICON, 4 * ICON)
+def _triangle() -> QIcon:
+    return _icon([[(0.5, 0.1), (0.95, 0.9), (0.05, 0.9)]], "#8f959e")
+
+
+def _cross() -> QIcon:
+    bar = [(0.05, 0.25), (0.25, 0.05), (0.95, 0.75), (0.75, 0.95)]
+    return _icon([bar, [(1 - x, y) for x, y in bar]], UNFAMILIAR_COLOR)
+
+
+def _icon(shapes: Sequence[Sequence[tuple[float, float]]], color: str) -> QIcon:
+    """Draw a symbol of polygons (x, y) in 0..1."""
+    side = 4 * ICON
+    picture = QPixmap(side, side)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    side = float(picture.width())
-    corners = [(0.5, 0.12), (0.92, 0.86), (0.08, 0.86)]
-    painter.setBrush(QColor("#8f959e"))
-    painter.setPen(QPen(QColor(UNFAMILIAR_COLOR), 0.16 * side) if rim else QPen(Qt.PenStyle.NoPen))
-    painter.drawPolygon(QPolygonF([QPointF(x * side, y * side) for x, y in corners]))
+    painter.setBrush(QColor(color))
+    painter.setPen(Qt.PenStyle.NoPen)
+    for corners in shapes:
+        painter.drawPolygon(QPolygonF([QPointF(x * side, y * side) for x, y in corners]))
     painter.end()
     return QIcon(picture)

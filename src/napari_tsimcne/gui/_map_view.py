@@ -34,6 +34,7 @@ from napari_tsimcne.gui._map_icons import IconButton
 from napari_tsimcne.gui._map_pick import NearestPoint
 from napari_tsimcne.gui._map_pictures import MapPictures
 from napari_tsimcne.gui._map_points import MapPoints
+from napari_tsimcne.gui._map_symbols import AddedLine
 from napari_tsimcne.gui._map_tools import MapTools, Tool
 from napari_tsimcne.gui._map_window import MapWindow
 
@@ -133,6 +134,7 @@ class MapView(QWidget):
         left.setSpacing(2)
         left.addWidget(self._notice)
         left.addWidget(self.canvas, stretch=1)
+        left.addWidget(AddedLine(exploration))
         left.addLayout(foot)
         # All that moves into a window of its own, and back.
         self.panel = QWidget()

@@ -48,6 +48,27 @@ def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     return linked | add_images(viewer, run, missing)
 
 
+def link_inputs(viewer: Any, run: Run, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
+    """Return layers that show the images of a run that was just made of some ``layers`` and files.
+
+    What is left of the layers is taken as it is; files are found or opened, with label images.
+    """
+    known = still_there(viewer, layers)
+    for record in run.info.images:
+        if record.path is not None:
+            shown = _layer_of(viewer, record, run)
+            known.pop(record.name, None)
+            known |= {record.name: shown} if shown is not None else {}
+    missing = [r for r in run.info.images if r.path is not None and r.name not in known]
+    return known | add_images(viewer, run, missing)
+
+
+def still_there(viewer: Any, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
+    """Return what is left of layers that the user may have removed meanwhile."""
+    left = {name: linked.among(viewer.layers) for name, linked in layers.items()}
+    return {name: linked for name, linked in left.items() if linked is not None}
+
+
 def shown_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     """Return the layers of the viewer that show images of a run, by their names."""
     there = {record.name: _layer_of(viewer, record, run) for record in run.info.images}
@@ -127,7 +148,7 @@ def shown_file(viewer: Any, image: ImageSource | ImageRecord) -> LinkedLayer | N
     key = (image.path, image.series, image.axes)
     layers = []
     for layer in viewer.layers:
-        shown = file_of(layer)
+        shown = file_of(layer) if isinstance(layer, Image) else None
         if shown is not None and (shown.path, shown.series, shown.axes) == key:
             layers.append(layer)
     if not layers:
@@ -136,11 +157,14 @@ def shown_file(viewer: Any, image: ImageSource | ImageRecord) -> LinkedLayer | N
     return LinkedLayer(layers[0], axes, tuple(layers[1:]))
 
 
-def _places(viewer: Any, images: Sequence[ImageSource | ImageRecord]) -> dict[str, np.ndarray]:
+def _places(
+    viewer: Any, images: Sequence[ImageSource | ImageRecord], width: float = 0.0
+) -> dict[str, np.ndarray]:
     """Where the corner (y, x) of each image of a file lies, by its name: side by side.
 
     They do not depend on which of them are shown: an image that is added later finds its place
-    empty. They begin beside the layers that are no such images.
+    empty. They begin beside the layers that are no such images. They take at least a ``width``,
+    where they are that many.
     """
     if not images:
         return {}
@@ -148,7 +172,8 @@ def _places(viewer: Any, images: Sequence[ImageSource | ImageRecord]) -> dict[st
     step = np.max(np.multiply(lengths, [i.pixel_size for i in images]), axis=0) * GAP
     # By whole pixels, so that one picture fits over all of them.
     step = np.ceil(step / images[0].pixel_size) * images[0].pixel_size
-    columns = max(1, round(np.sqrt(min(len(images), MOST_IMAGES) * step[0] / step[1])))
+    columns = round(np.sqrt(min(len(images), MOST_IMAGES) * step[0] / step[1]))
+    columns = max(1, columns, round(width / step[1]))
     places = {i.name: step * np.array(divmod(n, columns)) for n, i in enumerate(images)}
     begin = _begin(viewer, images, places)
     return {name: begin + place for name, place in places.items()}
@@ -160,17 +185,19 @@ def _places_in(viewer: Any, run: Run) -> dict[str, np.ndarray]:
     Those of an addition begin below all that were there before.
     """
     places: dict[str, np.ndarray] = {}
-    bottom = 0.0
+    bottom = width = 0.0
     for part in images_by_part(run):
         files = [record for record in part if record.path is not None]
-        own = _places(viewer, files)
+        own = _places(viewer, files, width)
         if places and not any(shown_file(viewer, record) for record in files):
             own = {name: np.array([bottom, 0.0]) + place for name, place in own.items()}
         places |= own
         for record in files:
-            height = record.shape[record.axes.index("Y")] * GAP * record.pixel_size[0]
-            below = np.ceil((own[record.name][0] + height) / record.pixel_size[0])
-            bottom = max(bottom, float(below * record.pixel_size[0]))
+            lengths = [record.shape[record.axes.index(axis)] for axis in "YX"]
+            end = own[record.name] + GAP * np.multiply(lengths, record.pixel_size)
+            # By whole pixels, as all places are.
+            below = np.ceil(end[0] / record.pixel_size[0]) * record.pixel_size[0]
+            bottom, width = max(bottom, float(below)), max(width, float(end[1]))
     return places
 
 
@@ -219,7 +246,23 @@ def _file_layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | 
     linked = shown_file(viewer, record)
     if linked is None or not _same(_FILES[linked.layer], record):
         return None
-    return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
+    labels = run.info.labels.get(record.name)
+    if labels is None or labels.path is None:
+        return linked._replace(labels=_labels_of(viewer, labels))
+    return linked._replace(labels=_labels_of_file(viewer, labels, linked.layer))
+
+
+def _labels_of_file(viewer: Any, record: ImageRecord, image: Layer) -> Labels | None:
+    """Return the layer that shows a label file, which is added where it is not shown yet."""
+    for layer in viewer.layers:
+        shown = file_of(layer) if isinstance(layer, Labels) else None
+        if shown is not None and (shown.path, shown.series) == (record.path, record.series):
+            return layer
+    try:
+        return _add_labels(viewer, record.open(), _FILES[image], np.array(image.translate[-2:]))
+    except InputError as error:
+        show_warning(f"Not shown: {error}. The map works all the same.")
+        return None
 
 
 def _labels_of(viewer: Any, record: ImageRecord | None) -> Labels | None:
@@ -276,6 +319,7 @@ def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np
     name = labels.name if labels.name != image.name else f"{image.name} objects"
     space = _space(image, labels.axes, offset)
     layer = viewer.add_labels(data, name=name, multiscale=multiscale, opacity=0.4, **space)
+    _FILES[layer] = labels
     # Patches were cut by these objects. And the keys 1 to 7, which napari gives to its brushes,
     # are those of clusters here.
     layer.editable = False

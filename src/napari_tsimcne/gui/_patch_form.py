@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
@@ -54,10 +54,13 @@ class PatchForm(QWidget):
         self._form = form_layout()
         self._detail_form = form_layout()
         self._build(viewer)
+        self._layers = self._of_layers()
         self.kind.currentIndexChanged.connect(self._take_size)
-        for field in (self.kind, self.labels, self.points, self.edges, self.surroundings,
-                      self.depth_method, self.background_method):  # fmt: skip
+        for field in (self.kind, self.edges, self.surroundings, self.depth_method,
+                      self.background_method):  # fmt: skip
             field.currentIndexChanged.connect(self._refresh)
+        for layers in (self.labels, self.points):
+            layers.currentIndexChanged.connect(self._on_layers)
         for field in (self.stride, *self.offset, self.pixels, self.percentile, self.dimming,
                       self.least_area, self.plane, self.factor, self.least_foreground):  # fmt: skip
             field.valueChanged.connect(self.changed)
@@ -198,6 +201,17 @@ class PatchForm(QWidget):
         self._has_z = not depths or max(depths) > 1
         self.plane.setMaximum(max(min(depths) - 1, 0) if depths else 9999)
         self._refresh()
+
+    def _on_layers(self) -> None:
+        """Tell of layers that are chosen anew, or can be; not of any others that come or go."""
+        layers = self._of_layers()
+        if layers != self._layers:
+            self._layers = layers
+            self._refresh()
+
+    def _of_layers(self) -> list[Layer | None]:
+        choices = (self.labels, self.points)
+        return [layer for choice in choices for layer in (choice.layer, *choice.candidates())]
 
     def _refresh(self) -> None:
         kind = self.kind.value

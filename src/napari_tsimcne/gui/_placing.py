@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._job import CancelledError
 from napari_tsimcne.gui._newest import Newest
 from napari_tsimcne.gui._patch_sample import PatchSample, sample_patches
 from napari_tsimcne.patches import Placed, place_patches
 from napari_tsimcne.recipe import Recipe
+
+LARGEST_SHOWN = 2048
+"""Pixels of a patch's side of which views are shown: to cut larger ones takes too long."""
 
 
 class Found(NamedTuple):
@@ -71,5 +75,15 @@ class Placing(QObject):
         if inputs.measure is not None:
             # What cannot be joined is told now, and not when the user has set off a training.
             inputs.measure(placed.table)
-        sample = sample_patches(inputs, placed) if len(placed.table) else None
-        return Found(inputs, recipe, placed, sample)
+        return Found(inputs, recipe, placed, _sample(inputs, placed))
+
+
+def _sample(inputs: Inputs, placed: Placed) -> PatchSample | None:
+    """Take some patches to show; None where there are none, or they cannot be seen."""
+    if not len(placed.table) or placed.table["size"].max() > LARGEST_SHOWN:
+        return None
+    try:
+        return sample_patches(inputs, placed)
+    except InputError:
+        # The patches are what they are: what is wrong with them is told when they are cut.
+        return None

@@ -32,7 +32,6 @@ class TrainingJob(Job):
     """
 
     cut = Signal(object)
-    told = Signal(object)
 
     def __init__(
         self,

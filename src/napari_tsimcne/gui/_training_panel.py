@@ -102,6 +102,8 @@ class TrainingPanel(QWidget):
     def show_event(self, event: Event) -> None:
         """Show what a training tells."""
         if isinstance(event, Prepared):
+            self._training = True
+            self._refresh()
             self.whole_label.setText(f"Training on {event.device}")
         elif isinstance(event, Progress):
             self._show_progress(event)

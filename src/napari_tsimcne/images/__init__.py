@@ -1,6 +1,13 @@
 """Where pixels come from: files, arrays and napari layers behind one lazy source."""
 
-from napari_tsimcne.images._files import Opened, Skipped, find_files, open_file, open_images
+from napari_tsimcne.images._files import (
+    Opened,
+    Skipped,
+    distinct_names,
+    find_files,
+    open_file,
+    open_images,
+)
 from napari_tsimcne.images._join import check_alike, join_channels
 from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
 from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
@@ -13,6 +20,7 @@ __all__ = [
     "Skipped",
     "check_alike",
     "check_labels",
+    "distinct_names",
     "find_files",
     "from_layer",
     "guess_axes",

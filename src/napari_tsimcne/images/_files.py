@@ -78,7 +78,7 @@ def open_images(
     images: list[ImageSource] = []
     skipped: list[Skipped] = []
     known: set[tuple[Path | None, int]] = set()
-    for file, name in zip(files, _distinct_names(files), strict=True):
+    for file, name in zip(files, distinct_names(files), strict=True):
         try:
             opened = open_file(file)
             if axes is not None:
@@ -206,7 +206,7 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
 
 
-def _distinct_names(files: list[Path]) -> list[str]:
+def distinct_names(files: list[Path]) -> list[str]:
     names = [file.name for file in files]
     for depth in range(2, 30):
         counts = Counter(names)

@@ -50,7 +50,9 @@ def describe_device(device: torch.device) -> str:
     """Name of a device for the user."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return {"cpu": f"CPU, {torch.get_num_threads()} threads", "mps": "Apple GPU"}[device.type]
+    threads = torch.get_num_threads()
+    cpu = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return {"cpu": cpu, "mps": "Apple GPU"}[device.type]
 
 
 class Precision:

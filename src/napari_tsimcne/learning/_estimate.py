@@ -38,6 +38,8 @@ TIMED_SECONDS = 0.5
 CPU_STEP, LONG_STEP = 16, 1.0
 """On a CPU, batches grow from so many images on until a step takes so many seconds."""
 CPU_EMBEDDED = 16
+STEPS_AT_ONCE = 4
+"""A GPU has work waiting, as it has while it trains."""
 CHOSEN_BY = 64
 """Views by which a training chooses its arithmetic."""
 NOISE_PATCHES = 256
@@ -46,7 +48,7 @@ PAIRED = 4096
 LEAST_BATCH = 8
 MEMORY_SHARE = 0.8
 """Of the free memory, what a step may take."""
-STEP_OVERHEAD = 1.5
+STEP_OVERHEAD = 1.25
 """Memory of a step, relative to what it keeps for the way back."""
 
 
@@ -57,11 +59,11 @@ def find_devices() -> tuple[Device, ...]:
         cuda = choose_device("cuda")
         free, total = torch.cuda.mem_get_info(cuda)
         found.append(_device("cuda", describe_device(cuda), free, total))
-    if torch.backends.mps.is_available():
-        total = torch.mps.recommended_max_memory()
-        free = total - torch.mps.driver_allocated_memory()
-        found.append(_device("mps", "Apple GPU", free, total))
     memory = psutil.virtual_memory()
+    if torch.backends.mps.is_available():
+        # Its memory is the computer's.
+        apple = describe_device(torch.device("mps"))
+        found.append(_device("mps", apple, memory.available, memory.total))
     title = f"{_processor()}, {_threads()}"
     found.append(_device("cpu", title, memory.available, memory.total))
     return tuple(found)
@@ -102,6 +104,8 @@ def estimate(
     if trained < 2:
         raise InputError("there are too few patches to learn from: a training needs two")
     paces = _measured(_steps_of(recipe, trained), channels, rgb, here)
+    if here.type == "cuda":
+        torch.cuda.empty_cache()  # what was taken to measure is the training's
     stages = recipe.running_stages
     clock = Clock(trained, patches, recipe.orientations, stages, Position())
     times = dict.fromkeys((stage.name for stage in stages), 0.0)
@@ -277,23 +281,26 @@ class _Bench:
     def step_pace(self, run: StageRun, batch: int) -> float:
         """Images a second of steps with a batch."""
         if self._device.type != "cpu" or run.cache is not None:
-            return _pace(partial(self._step, run, batch))
+            return _pace(partial(self._steps, run, batch, STEPS_AT_ONCE))
         # A whole batch may take too long to be tried here. The larger it is, the longer takes an
         # image of it: it leaves the processor's caches.
         few = min(batch, CPU_STEP)
-        self._step(run, few)
-        seconds = _seconds(partial(self._step, run, few))
+        self._steps(run, few)
+        seconds = _seconds(partial(self._steps, run, few))
         while few < batch and seconds < LONG_STEP:
             few = min(batch, 2 * few)
-            seconds = _seconds(partial(self._step, run, few))
-        return few / seconds if seconds > TIMED_SECONDS else _pace(partial(self._step, run, few))
+            seconds = _seconds(partial(self._steps, run, few))
+        return few / seconds if seconds > TIMED_SECONDS else _pace(partial(self._steps, run, few))
 
-    def _step(self, run: StageRun, batch: int) -> int:
+    def _steps(self, run: StageRun, batch: int, count: int = 1) -> int:
+        """Take some steps; return the images of them."""
         patches = NOISE_PATCHES if run.cache is None else len(run.cache.clean)
-        for loss in run.losses([self._rows(batch, patches)], run.stage.dimensions(0)):
+        chunks = [self._rows(batch, patches)] * count
+        for loss in run.losses(chunks, run.stage.dimensions(0)):
             run.step(loss, 1.0)
-            float(loss.detach())  # waits for the device
-        return batch
+        # Reading it waits for the device, which a training does not do at every step.
+        float(loss.detach())
+        return batch * count
 
     def fill_cache(self, run: StageRun) -> int:
         """Fill the cache of a stage; return the passes of one view."""

@@ -27,6 +27,17 @@ from napari_tsimcne.runs._files import TableWriter, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._recent import UnfinishedRun, forget_run, remember_run, unfinished_runs
 from napari_tsimcne.runs._run import MAP_COLUMNS, Run
+from napari_tsimcne.runs._seeds import (
+    Comparison,
+    compare_seeds,
+    next_seed,
+    seed_run,
+    seed_runs,
+    stability_column,
+    training_seconds,
+    with_seed,
+    with_stability,
+)
 from napari_tsimcne.runs._training_process import TrainingProcess
 from napari_tsimcne.runs._training_record import EventReader, is_training, recorded_training
 
@@ -35,6 +46,7 @@ __all__ = [
     "MAP_COLUMNS",
     "Addition",
     "Autosave",
+    "Comparison",
     "EmbeddingProcess",
     "EventReader",
     "ExtendedRun",
@@ -46,6 +58,7 @@ __all__ = [
     "UnfinishedRun",
     "addition_names",
     "check_fits",
+    "compare_seeds",
     "complete_addition",
     "cut_addition",
     "export_csv",
@@ -55,6 +68,7 @@ __all__ = [
     "images_by_part",
     "is_training",
     "new_addition",
+    "next_seed",
     "open_addition",
     "open_cut",
     "open_exploration",
@@ -64,6 +78,12 @@ __all__ = [
     "remember_run",
     "save_exploration",
     "save_map_figure",
+    "seed_run",
+    "seed_runs",
+    "stability_column",
+    "training_seconds",
     "unfinished_runs",
+    "with_seed",
+    "with_stability",
     "written_whole",
 ]

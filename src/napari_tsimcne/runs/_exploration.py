@@ -19,6 +19,7 @@ from napari_tsimcne.runs._additions import addition_names
 from napari_tsimcne.runs._extended import parts_of
 from napari_tsimcne.runs._files import read_or_explain, written_whole
 from napari_tsimcne.runs._run import Run
+from napari_tsimcne.runs._seeds import with_stability
 
 FILE = "exploration.parquet"
 KEY = b"napari-tsimcne:clusters"
@@ -42,12 +43,12 @@ def open_exploration(run: Run) -> Exploration:
     coordinates = run.coordinates if run.has_map else None
     path = run.folder / FILE
     if not path.exists():
-        return Exploration(run.table, coordinates, lambda: run.features)
+        return Exploration(with_stability(run), coordinates, lambda: run.features)
     kept = read_or_explain(path, _read)
     try:
         ids, selected = _placed(run, kept.rows)
         return Exploration(
-            run.table, coordinates, lambda: run.features,
+            with_stability(run), coordinates, lambda: run.features,
             clusters=kept.clusters, ids=ids, selected=selected,
         )  # fmt: skip
     except ValueError as error:
