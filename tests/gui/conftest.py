@@ -9,6 +9,18 @@ from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.recipe import Depth, Grid
 
 
+ADVISED = {"test_train_form", "test_views_form"}
+"""Tests that ask the process that has torch; others would start it with every dock."""
+
+
+@pytest.fixture(autouse=True)
+def _no_advice(request, monkeypatch):
+    if request.module.__name__ not in ADVISED:
+        monkeypatch.setattr(
+            "napari_tsimcne.gui._advisor.Advisor.ask", lambda self, question, done, failed: None
+        )
+
+
 @pytest.fixture
 def viewer(make_napari_viewer):
     viewer = make_napari_viewer(show=True)

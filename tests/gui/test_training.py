@@ -65,21 +65,19 @@ def test_stop_keeps_the_map_so_far_and_resume_goes_on(dock, folder, qtbot):
     assert dock.explorer.exploration.placed.all()
     assert panel.pause_button.text() == "Resume" and panel.pause_button.isEnabled()
     click(panel.pause_button)
-    wait_for(dock, qtbot, "epoch")
-    stop(dock, qtbot)
+    wait_for(dock, qtbot, "prepared")
 
 
 def test_a_training_is_paused_and_goes_on(dock, qtbot):
-    job = start(dock, qtbot, (100_000, 2), "epoch")
+    job = start(dock, qtbot, (100_000, 2), "progress")
     click(dock.panel.pause_button)
     wait_for(dock, qtbot, "paused")
     assert dock.panel.pause_button.text() == "Resume" and "Paused" in dock.panel.status.text()
     seen = []
     job.told.connect(seen.append)
     click(dock.panel.pause_button)
-    wait_for(dock, qtbot, "epoch")
+    wait_for(dock, qtbot, "progress")
     assert seen[0].kind == "resumed" and dock.panel.pause_button.text() == "Pause"
-    stop(dock, qtbot)
 
 
 def test_the_map_forms_while_it_is_learnt_and_keeps_what_was_found(dock, viewer, qtbot):
@@ -106,16 +104,15 @@ def test_the_map_forms_while_it_is_learnt_and_keeps_what_was_found(dock, viewer,
 def test_a_child_that_is_killed_says_why_and_can_be_resumed(dock, folder, qtbot, monkeypatch):
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    job = start(dock, qtbot, (100_000, 2), "epoch")
+    job = start(dock, qtbot, (100_000, 2), "progress")
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         os.kill(job.process.pid, 9)
     assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
     assert dock.panel.train_button.isEnabled()
     click(dock.panel.pause_button)
     assert dock.job is not None
-    wait_for(dock, qtbot, "epoch")
+    wait_for(dock, qtbot, "prepared")
     assert is_training(folder)
-    stop(dock, qtbot)
 
 
 @pytest.mark.parametrize("answer", ["go on", "stop"])
@@ -145,12 +142,10 @@ def test_a_training_outlives_its_window_and_is_found_again(
     wait_for(dock, qtbot, "epoch")
     assert dock.explorer.run.folder == folder.resolve() and not dock.unfinished.isVisible()
     assert dock.panel.curve.stages["features"]
-    stop(dock, qtbot)
-    assert dock.explorer.exploration.placed.all()
 
 
 def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):
-    start(dock, qtbot, (100_000, 2), "epoch")
+    start(dock, qtbot, (100_000, 2), "prepared")
     viewer.window.remove_dock_widget(dock)
     assert is_training(folder)
 
@@ -158,7 +153,7 @@ def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):
 def test_two_windows_cannot_train_into_one_run(dock, viewer, folder, qtbot, monkeypatch):
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    start(dock, qtbot, (100_000, 2), "epoch")
+    start(dock, qtbot, (100_000, 2), "prepared")
     dock.job.close()
     dock._end_job("")
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
@@ -167,7 +162,7 @@ def test_two_windows_cannot_train_into_one_run(dock, viewer, folder, qtbot, monk
 
 
 def test_a_run_that_was_cut_off_is_offered(dock, viewer, folder, qtbot, make_napari_viewer):
-    job = start(dock, qtbot, (100_000, 2), "epoch")
+    job = start(dock, qtbot, (100_000, 2), "progress")
     viewer.close()
     os.kill(job.process.pid, 9)
     qtbot.waitUntil(lambda: not is_training(folder))
@@ -178,8 +173,7 @@ def test_a_run_that_was_cut_off_is_offered(dock, viewer, folder, qtbot, make_nap
     dock.ask_at_close = lambda: "go on"
     assert "was cut off" in dock.unfinished.label.text()
     click(dock.unfinished.open_button)
-    wait_for(dock, qtbot, "epoch")
-    stop(dock, qtbot)
+    wait_for(dock, qtbot, "prepared")
 
 
 def test_choices_are_remembered(dock, viewer, qtbot, make_napari_viewer):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from driving import (
-    TRAINING_MS,
+    MapsAtOnce,
     add_dock,
     drag,
     let_layout_settle,
@@ -36,6 +36,12 @@ def dock(viewer, tmp_path):
         viewer.add_image(plane, name=name, scale=(0.65, 0.65), units=("um", "um"),
                          blending="additive")  # fmt: skip
     return add_dock(viewer, tmp_path / "run")
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Maps that are made up at once, where it is not the training that is tested."""
+    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
 
 
 # --- what is seen -------------------------------------------------------------------------------
@@ -123,6 +129,7 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert np.array_equal(view.layer.data, view.points)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_click_on_a_point_and_pan_and_escape(dock, qtbot):
     press_train(dock, qtbot)
     view, selection = dock.explorer.map_view, dock.explorer.exploration.selection
@@ -146,6 +153,7 @@ def test_a_click_on_a_point_and_pan_and_escape(dock, qtbot):
     assert np.allclose(view.canvas.camera, before)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_dragged_image_selects_nothing(dock, viewer, qtbot):
     press_train(dock, qtbot)
     native = viewer.window._qt_viewer.canvas.native
@@ -154,6 +162,7 @@ def test_a_dragged_image_selects_nothing(dock, viewer, qtbot):
     assert len(dock.explorer.exploration.selection) == 0
 
 
+@pytest.mark.usefixtures("made_up")
 def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
     movie = np.stack([synthetic_field(cells=5, seed=i).image[0] for i in range(3)])
     layer = viewer.add_image(movie, name="movie", scale=(2, 0.5, 1.5), translate=(0, 10, -20),
@@ -174,17 +183,6 @@ def test_turned_and_stretched_time_lapses_stay_linked(viewer, qtbot, tmp_path):
 
 
 # --- stopping, failing, closing -----------------------------------------------------------------
-
-
-def start_long(dock, qtbot):
-    dock.form.training.epochs[0].setValue(100_000)
-    QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
-    job = dock.job
-    with qtbot.waitSignal(
-        job.told, timeout=TRAINING_MS, check_params_cb=lambda e: e.kind == "epoch"
-    ):
-        pass
-    return job
 
 
 def test_wrong_choices_are_told_where_they_are_made(dock, viewer, qtbot):
@@ -208,6 +206,7 @@ def test_what_cannot_be_trained_becomes_a_notice(dock, qtbot, monkeypatch):
     assert dock.job is None and "the map" in notices[-1]
 
 
+@pytest.mark.usefixtures("made_up")
 def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
     before = list(viewer.mouse_drag_callbacks)
     press_train(dock, qtbot)
@@ -220,6 +219,7 @@ def test_closing_the_dock_leaves_nothing_behind(dock, viewer, qtbot):
     assert not any("map" in name for name in viewer.window.dock_widgets)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
     press_train(dock, qtbot)
     explorer = dock.explorer
@@ -253,6 +253,7 @@ def test_the_map_can_be_closed_and_shown_again(dock, viewer, qtbot):
     assert list(explorer.gallery.pictures.rows) == [8]
 
 
+@pytest.mark.usefixtures("made_up")
 def test_removed_layers_are_let_go(dock, viewer, qtbot):
     press_train(dock, qtbot)
     dock.explorer.exploration.selection.select_patch(7)

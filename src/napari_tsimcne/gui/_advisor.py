@@ -46,11 +46,6 @@ class Advisor(QObject):
         self._waiting[question.kind] = question, _Listener(done, failed)
         self._ask_next()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a question waits for its answer."""
-        return self._answering is not None
-
     def close(self) -> None:
         """End the child; nothing is answered any more."""
         self._waiting, self._answering = {}, None

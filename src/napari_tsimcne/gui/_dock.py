@@ -174,10 +174,9 @@ class TsimcneDock(QWidget):
         # It is followed no longer than this widget is there, however the window is closed.
         self.destroyed.connect(job.close)
         self.job = job
+        # Memory and processor are for the training; the next question starts them again.
         for advisor in self.advisors:
-            # Their memory is for the training; the next question starts them again.
-            if not advisor.busy:
-                advisor.close()
+            advisor.close()
         self.unfinished.hide()
         self.panel.begin(text)
         self._refresh()

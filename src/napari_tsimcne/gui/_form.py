@@ -125,12 +125,15 @@ class TrainingForm(QWidget):
         for step in (self.images_step, self.patches_step, self.views_step):
             step.content.setEnabled(allowed)
         self.training.setEnabled(allowed)
-        if not allowed:
+        if allowed:
+            # Layers may have come and gone meanwhile.
+            self._on_changed()
+        else:
             self._soon.stop()
             self.placing.cancel()
-            self.preview.remove()
-        else:
-            self._enable()
+            self.training.stop_measuring()
+            # They would lie over what is found on the map.
+            self.outlines.setChecked(False)
 
     # --- what was chosen ----------------------------------------------------------------------
 

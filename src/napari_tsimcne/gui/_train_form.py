@@ -226,6 +226,12 @@ class TrainForm(QWidget):
         )
         self.time.follow(self._basis)
 
+    def stop_measuring(self) -> None:
+        """Give up a measurement under way: it would take the processor from a training."""
+        if not self.time.known:
+            self._basis = None
+            self.time.tell("How long it takes was not measured before a training began.")
+
     def _on_change(self) -> None:
         self._show_device()
         if self._basis is not None:

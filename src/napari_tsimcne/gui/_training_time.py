@@ -76,6 +76,11 @@ class TrainingTime(QWidget):
         self._soon.stop()
         self._show_text(text)
 
+    @property
+    def known(self) -> bool:
+        """Whether what is wanted was measured."""
+        return self._wanted in self._known
+
     def follow(self, wanted: EstimateAsked) -> None:
         """Measure this, unless it is known or being measured already."""
         # The seed does not matter for time.
