@@ -77,7 +77,7 @@ class Watch:
 
     def __init__(self, dock: object) -> None:
         self._gaps: list[float] = []
-        self._ours: list[float] = []
+        self._ours: list[tuple[float, str]] = []
         self._last = time.perf_counter()
         self.maps = 0
         self._timer = QTimer()
@@ -87,18 +87,19 @@ class Watch:
         self._timer.start()
         # Seen from outside: what the handlers take, paints not counted.
         for name in ("_on_cut", "_on_event", "_on_finished"):
-            setattr(dock, name, self._timed(getattr(dock, name)))
+            setattr(dock, name, self._timed(getattr(dock, name), name))
         from napari_tsimcne.gui._map_view import MapView
 
         for name in ("_on_stepped", "_on_settled"):
-            setattr(MapView, name, self._timed(getattr(MapView, name)))
+            setattr(MapView, name, self._timed(getattr(MapView, name), name))
 
-    def _timed(self, handler: object) -> object:
+    def _timed(self, handler: object, name: str) -> object:
         def timed(*values: object) -> None:
             begun = time.perf_counter()
             handler(*values)
-            self._ours.append(1000 * (time.perf_counter() - begun))
-            self.maps += bool(values) and getattr(values[-1], "kind", "") == "map"
+            kind = getattr(values[-1], "kind", "") if values else ""
+            self._ours.append((1000 * (time.perf_counter() - begun), f"{name} {kind}".strip()))
+            self.maps += kind == "map"
 
         return timed
 
@@ -109,7 +110,9 @@ class Watch:
 
     def report(self, out: Path | None, what: str, **figures: object) -> None:
         """Write what was seen since the last report."""
-        write(out, what=what, gap_ms=summary(self._gaps), ours_ms=summary(self._ours), **figures)
+        slowest = [f"{name}: {ms:.0f}" for ms, name in sorted(self._ours)[-5:]]
+        ours = summary([ms for ms, _ in self._ours])
+        write(out, what=what, gap_ms=summary(self._gaps), ours_ms=ours, slowest=slowest, **figures)
         self._gaps.clear()
         self._ours.clear()
 

@@ -8,7 +8,6 @@ from napari_tsimcne.gui._inputs import images_of, with_labels
 from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.recipe import Depth, Grid
 
-
 ADVISED = {"test_train_form", "test_views_form"}
 """Tests that ask the process that has torch; others would start it with every dock."""
 

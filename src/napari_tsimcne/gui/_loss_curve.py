@@ -5,7 +5,14 @@ from __future__ import annotations
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy
+
+DRAWN_EVERY_MS = 500
+"""A drawing takes longer than an epoch may."""
+
+MOST_POINTS = 400
+"""Of a stage that are drawn; of more epochs, every second, third, ..."""
 
 STAGE_COLORS = ("#5b9fe0", "#f0a02c", "#3fbf8f")
 
@@ -20,6 +27,10 @@ class LossCurve(FigureCanvasQTAgg):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(150)
         self.stages: dict[str, list[float]] = {}
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(DRAWN_EVERY_MS)
+        self._soon.timeout.connect(self._draw)
 
     def clear(self) -> None:
         """Begin anew."""
@@ -29,7 +40,8 @@ class LossCurve(FigureCanvasQTAgg):
     def add(self, stage: str, loss: float) -> None:
         """Append the loss of an epoch."""
         self.stages.setdefault(stage, []).append(loss)
-        self._draw()
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _draw(self) -> None:
         self._figure.clear()
@@ -38,8 +50,17 @@ class LossCurve(FigureCanvasQTAgg):
             axes = self._figure.add_subplot(facecolor="none")
             start = 1
             for (name, losses), color in zip(self.stages.items(), STAGE_COLORS, strict=False):
-                epochs = range(start, start + len(losses))
-                axes.plot(epochs, losses, ".-", color=color, label=name, markersize=4, linewidth=1)
+                every = -(-len(losses) // MOST_POINTS)
+                epochs = range(start, start + len(losses), every)
+                axes.plot(
+                    epochs,
+                    losses[::every],
+                    ".-",
+                    color=color,
+                    label=name,
+                    markersize=4,
+                    linewidth=1,
+                )
                 start += len(losses)
             axes.set_xlim(0.5, max(start - 1, 4) + 0.5)
             axes.set_xlabel("epoch", color=text, fontsize=8)
