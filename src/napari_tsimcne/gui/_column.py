@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QWidget
+
+SETTLE_MS = 50
+"""After which widgets that were just shown have their size."""
 
 
 class Column(QScrollArea):
@@ -17,6 +21,10 @@ class Column(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
         content.installEventFilter(self)
+
+    def look_at(self, widget: QWidget) -> None:
+        """Scroll to a widget of the column, once it has its size."""
+        QTimer.singleShot(SETTLE_MS, partial(self.ensureWidgetVisible, widget, 0, 8))
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
         """Follow the content when it needs more room."""

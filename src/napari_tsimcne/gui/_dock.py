@@ -108,7 +108,8 @@ class TsimcneDock(QWidget):
         layout.addStretch()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(Column(content))
+        self.column = Column(content)
+        outer.addWidget(self.column)
         self.unfinished.look()
 
     def _refresh(self) -> None:
@@ -179,6 +180,7 @@ class TsimcneDock(QWidget):
             advisor.close()
         self.unfinished.hide()
         self.panel.begin(text)
+        self.column.look_at(self.panel)
         self._refresh()
         job.start()
 
@@ -186,13 +188,16 @@ class TsimcneDock(QWidget):
         """Open the run that is now trained: its map forms while it is learnt."""
         assert isinstance(self.job, TrainingJob)
         self.panel.show_training()
+        self.column.look_at(self.panel)
         if self.explorer is not None and self.explorer.run.folder == run.folder:
             return
-        inputs = self.job.inputs
+        inputs, before = self.job.inputs, len(self.viewer.layers)
         if inputs is None:
             layers = link_images(self.viewer, run)
         else:
             layers = link_inputs(self.viewer, run, inputs.layers)
+        if len(self.viewer.layers) > before:
+            self._look_at(layers)
         self._set_run(run, open_exploration(run), layers)
         if run.info.skipped:
             show_warning(self.map_panel.left_out.text())
@@ -251,8 +256,7 @@ class TsimcneDock(QWidget):
         # Once the images are there: they decide what can be chosen.
         self.form.show_recipe(run.recipe)
         if len(self.viewer.layers) > before:
-            self.image_view.fit()
-            self.viewer.layers.selection.active = next(iter(layers.values())).layer
+            self._look_at(layers)
         self._set_run(run, exploration, layers)
         self._warn_of_refused(run)
         if is_training(run.folder):
@@ -262,6 +266,12 @@ class TsimcneDock(QWidget):
             self.panel.end("The training of this run was cut off: Resume goes on with it.")
         self.unfinished.look(run.folder)
         self._refresh()
+
+    def _look_at(self, layers: Mapping[str, LinkedLayer]) -> None:
+        """Show all images, of which some were just opened."""
+        self.image_view.fit()
+        if layers:
+            self.viewer.layers.selection.active = next(iter(layers.values())).layer
 
     def _open_chosen(self, folder: Path) -> None:
         try:

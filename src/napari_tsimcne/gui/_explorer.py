@@ -179,8 +179,9 @@ class Explorer(QObject):
         own, dock, window = dock_of(self._beside), self._add(view, CLUSTERS_NAME), self._window()
         if own is not None and window is not None:
             window.tabifyDockWidget(own, dock)
-            # A tab can come to the front once the window has laid itself out.
-            QTimer.singleShot(0, dock.raise_)
+            # While the map is being learnt, what tells of that stays in front. A tab can come
+            # there once the window has laid itself out.
+            QTimer.singleShot(0, dock.raise_ if self.run.has_map else own.raise_)
         dock.destroyed.connect(self._on_clusters_closed)
 
     def _take_away(
