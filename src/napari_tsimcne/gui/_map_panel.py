@@ -45,7 +45,7 @@ class MapPanel(QWidget):
         )
         self.show_button.clicked.connect(self._show_map)
         self.export_button = _button(
-            "Export selected...", "Write the selected patches to a CSV table."
+            "Export selected...", "Write the selected patches, with their clusters, to a CSV table."
         )
         self.export_button.clicked.connect(self._choose_export)
         self.add_button = _button(
@@ -91,8 +91,9 @@ class MapPanel(QWidget):
         """Write the rows of the selected patches to a CSV file; failures become a notice."""
         assert self._explorer is not None
         try:
-            mask = self._explorer.exploration.selection.mask
-            count = export_csv(self._explorer.run, path, mask)
+            exploration = self._explorer.exploration
+            mask = exploration.selection.mask
+            count = export_csv(self._explorer.run, path, mask, exploration)
         except (OSError, InputError) as error:
             show_error(f"The table could not be written: {error}")
         else:

@@ -10,20 +10,28 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
-from napari_tsimcne.explore import class_colors
+from napari_tsimcne.explore import Exploration, class_colors
 from napari_tsimcne.runs._files import written_whole
 from napari_tsimcne.runs._run import Run
 
 MAX_CLASSES = 20
 
 
-def export_csv(run: Run, path: Path, mask: np.ndarray | None = None) -> int:
+def export_csv(
+    run: Run,
+    path: Path,
+    mask: np.ndarray | None = None,
+    exploration: Exploration | None = None,
+) -> int:
     """Write the rows of all patches, or of those in a boolean mask (N,), and return how many.
 
-    Columns are those of the patch table, and ``map_x, map_y`` where there is a map. A file at
-    ``path`` is replaced.
+    Columns are those of the patch table, and ``map_x, map_y`` where there is a map; with an
+    ``exploration`` of the run also ``cluster``, the name of each patch's cluster, and what else
+    was found. A file at ``path`` is replaced.
     """
-    rows = run.rows(mask)
+    rows = run.rows() if exploration is None else exploration.columns()
+    if mask is not None:
+        rows = rows[mask]
     with written_whole(Path(path)) as draft:
         rows.to_csv(draft, index=False)
     return len(rows)
