@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QScrollArea, QWidget
+
+from napari_tsimcne.gui._later import later
 
 SETTLE_MS = 50
 """After which widgets that were just shown have their size."""
@@ -24,7 +26,7 @@ class Column(QScrollArea):
 
     def look_at(self, widget: QWidget) -> None:
         """Scroll to a widget of the column, once it has its size."""
-        QTimer.singleShot(SETTLE_MS, partial(self.ensureWidgetVisible, widget, 0, 8))
+        later(self, partial(self.ensureWidgetVisible, widget, 0, 8), SETTLE_MS)
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
         """Follow the content when it needs more room."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_tsimcne.events import MapMoved
@@ -14,6 +14,7 @@ from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._clusters_view import ClustersView
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._gallery import Gallery
+from napari_tsimcne.gui._later import later
 from napari_tsimcne.gui._link import ImageLink
 from napari_tsimcne.gui._map_copy import MapCopy
 from napari_tsimcne.gui._map_view import MapView, dock_of
@@ -181,7 +182,7 @@ class Explorer(QObject):
             window.tabifyDockWidget(own, dock)
             # While the map is being learnt, what tells of that stays in front. A tab can come
             # there once the window has laid itself out.
-            QTimer.singleShot(0, dock.raise_ if self.run.has_map else own.raise_)
+            later(dock, dock.raise_ if self.run.has_map else own.raise_)
         dock.destroyed.connect(self._on_clusters_closed)
 
     def _take_away(

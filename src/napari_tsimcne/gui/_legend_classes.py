@@ -13,7 +13,6 @@ from qtpy.QtCore import (
     QRect,
     QSize,
     Qt,
-    QTimer,
     Signal,
 )
 from qtpy.QtGui import QColor, QPainter, QPalette
@@ -27,6 +26,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.explore import Category
+from napari_tsimcne.gui._later import later
 
 SWATCH = 11
 GAP = 6
@@ -85,7 +85,7 @@ class ClassList(QListView):
         """Share out the width anew."""
         super().resizeEvent(event)
         # Not from within a layout, which the new height sets off again.
-        QTimer.singleShot(0, self._lay_out)
+        later(self, self._lay_out)
 
     def row_height(self) -> int:
         """Return the height of a row in pixels."""

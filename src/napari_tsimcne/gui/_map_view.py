@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Points
 from napari.qt import QtViewer
 from psygnal import Signal
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QBoxLayout,
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._find_bar import FindBar
+from napari_tsimcne.gui._later import later
 from napari_tsimcne.gui._legend import Legend
 from napari_tsimcne.gui._map_bar import MapBar
 from napari_tsimcne.gui._map_canvas import MapCanvas
@@ -208,7 +209,7 @@ class MapView(QWidget):
 
     def _on_built(self) -> None:
         # Once the window has laid itself out around the canvas.
-        QTimer.singleShot(0, self.built.emit)
+        later(self, self.built.emit)
 
     def event(self, event: QEvent) -> bool:
         """Close the canvas before the widget is taken out of its place."""
