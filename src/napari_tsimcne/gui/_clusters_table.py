@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPalette
+from qtpy.QtGui import QColor, QFontMetrics, QPainter, QPalette
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.explore import Mode, percent
 from napari_tsimcne.gui._clusters_model import DRAWN, FEW_VALUES, ClustersModel, Column
 from napari_tsimcne.gui._clusters_typical import COUNT
+from napari_tsimcne.gui._small_text import smaller
 
 ROW = 46
 PICTURE = 40
@@ -30,9 +31,6 @@ WIDTHS = {Column.COLOR: 26, Column.SIZE: 58, Column.SHARES: 112}
 NARROWEST_NAME = 78
 KEYS = 9
 """Clusters that have a key, which their swatch names."""
-
-SMALLER = 0.87
-"""Size of secondary text."""
 
 
 class ClusterTable(QTableView):
@@ -192,15 +190,6 @@ class _Cell(QStyledItemDelegate):
         editor.setGeometry(option.rect.x(), middle, option.rect.width(), height)
 
 
-def _smaller(font: QFont) -> QFont:
-    font = QFont(font)
-    if font.pixelSize() > 0:
-        font.setPixelSize(max(8, round(font.pixelSize() * SMALLER)))
-    else:
-        font.setPointSizeF(font.pointSizeF() * SMALLER)
-    return font
-
-
 def _faint(color: QColor, alpha: int) -> QColor:
     return QColor(color.red(), color.green(), color.blue(), alpha)
 
@@ -217,7 +206,7 @@ def _draw_swatch(painter: QPainter, rect: QRect, drawn: tuple[str, int], text: Q
     if number <= KEYS:
         light = 0.3 * color.redF() + 0.59 * color.greenF() + 0.11 * color.blueF() > 0.5
         painter.setPen(QColor("black" if light else "white"))
-        painter.setFont(_smaller(painter.font()))
+        painter.setFont(smaller(painter.font()))
         painter.drawText(square, Qt.AlignmentFlag.AlignCenter, str(number))
 
 
@@ -227,7 +216,7 @@ def _draw_size(painter: QPainter, rect: QRect, drawn: tuple[str, str], color: QC
     align = Qt.AlignmentFlag.AlignRight
     painter.setPen(color)
     painter.drawText(inner, align | Qt.AlignmentFlag.AlignTop, size)
-    painter.setFont(_smaller(painter.font()))
+    painter.setFont(smaller(painter.font()))
     painter.setPen(_faint(color, 170))
     painter.drawText(inner, align | Qt.AlignmentFlag.AlignBottom, share)
 
@@ -243,7 +232,7 @@ def _draw_pictures(painter: QPainter, rect: QRect, pictures: list[Any]) -> None:
 
 
 def _draw_shares(painter: QPainter, rect: QRect, shares: list[Any], color: QColor) -> None:
-    painter.setFont(_smaller(painter.font()))
+    painter.setFont(smaller(painter.font()))
     metrics = QFontMetrics(painter.font())
     height = (rect.height() - 2) // FEW_VALUES
     shown = shares if len(shares) <= FEW_VALUES else shares[: FEW_VALUES - 1]

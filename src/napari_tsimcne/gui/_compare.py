@@ -135,24 +135,6 @@ class CompareJob(Job):
         super().__init__()
         self.run, self.seed = run, seed
         self._device = device
-        self.process: TrainingProcess | None = None
-
-    def pause(self) -> None:
-        """Hold the training."""
-        if self.process is not None:
-            self.process.pause()
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        if self.process is not None:
-            self.process.resume()
-
-    def stop(self) -> None:
-        """Stop; what was learnt with the other seed is kept, and compared with nothing."""
-        super().stop()
-        with self._lock:
-            if self.process is not None:
-                self.process.stop()
 
     def close(self) -> None:
         """End the child at once; nothing is told any more."""

@@ -16,6 +16,7 @@ from napari_tsimcne.gui._advisor import Advisor
 from napari_tsimcne.gui._images_form import ImagesForm
 from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._metadata_form import MetadataForm
+from napari_tsimcne.gui._open import still_there
 from napari_tsimcne.gui._patch_form import PatchForm
 from napari_tsimcne.gui._placing import Found, Placing
 from napari_tsimcne.gui._preview import PatchPreview, count_text
@@ -122,9 +123,8 @@ class TrainingForm(QWidget):
         if allowed == self._allowed:
             return
         self._allowed = allowed
-        for step in (self.images_step, self.patches_step, self.views_step):
-            step.content.setEnabled(allowed)
-        self.training.setEnabled(allowed)
+        self.images_step.content.setEnabled(allowed)
+        self._enable()
         if allowed:
             # Layers may have come and gone meanwhile.
             self._on_changed()
@@ -204,7 +204,8 @@ class TrainingForm(QWidget):
             self._follow([])
             return
         self._follow(images.images)
-        self.images_step.tell(self.images.summary())
+        summary = self.images.summary()
+        self.images_step.tell(summary)
         first = images.images[0]
         self.views.follow_images(first.rgb, first.channels)
         self._tell_views()
@@ -215,8 +216,7 @@ class TrainingForm(QWidget):
             self._stop_at(self.patches_step, error)
             return
         if completed.measure is not None:
-            known = f"with {listed(completed.measure.columns)}"
-            self.images_step.tell(f"{self.images.summary()}; {known}")
+            self.images_step.tell(f"{summary}; with {listed(completed.measure.columns)}")
         self.patches_step.tell("Counting...")
         self._enable()
         if self._allowed:
@@ -285,10 +285,7 @@ class TrainingForm(QWidget):
         if found is None or not self.outlines.isChecked() or not self._allowed:
             self.preview.remove()
             return
-        layers = {
-            name: left for name, linked in found.inputs.layers.items()
-            if (left := linked.among(self._viewer.layers)) is not None
-        }  # fmt: skip
+        layers = still_there(self._viewer, found.inputs.layers)
         text = count_text(found.placed)
         if layers:
             text += self.preview.show(found.placed, layers, found.recipe.seed)

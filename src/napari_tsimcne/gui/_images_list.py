@@ -22,13 +22,11 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.errors import sentence
 from napari_tsimcne.gui._image_rows import FileRow, Row, described, lengths_of
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._small_text import smaller
 
 ROW_HEIGHT = 38
 FEWEST, MOST = 3, 6
 """Rows for which there is room; more are scrolled."""
-
-SMALLER = 0.87
-"""Size of the second line."""
 
 ROW, DETAIL, TAG = (Qt.ItemDataRole.UserRole + i for i in range(3))
 EMPTY = "Open images in napari,\nor drop files and folders here."
@@ -215,7 +213,7 @@ class _TwoLines(QStyledItemDelegate):
         room.setLeft(tick.right() + 7)
         text = option.palette.color(QPalette.ColorRole.Text)
         painter.save()
-        small = _smaller(option.font)
+        small = smaller(option.font)
         left = _draw(painter, room, index.data(TAG), small, _faint(text), at_top=True, right=True)
         room_of_name = room.adjusted(0, 0, -left, 0)
         _draw(painter, room_of_name, name, option.font, text, at_top=True)
@@ -238,12 +236,3 @@ def _draw(
     painter.setPen(color)
     painter.drawText(room, align, metrics.elidedText(text, mode, room.width()))
     return metrics.horizontalAdvance(text) + 8
-
-
-def _smaller(font: QFont) -> QFont:
-    font = QFont(font)
-    if font.pixelSize() > 0:
-        font.setPixelSize(max(8, round(font.pixelSize() * SMALLER)))
-    else:
-        font.setPointSizeF(font.pointSizeF() * SMALLER)
-    return font

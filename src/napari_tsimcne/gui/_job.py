@@ -8,6 +8,7 @@ from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
 from napari_tsimcne.errors import sentence
+from napari_tsimcne.runs import TrainingProcess
 
 
 class CancelledError(Exception):
@@ -34,6 +35,8 @@ class Job(QObject):
         self._stop = threading.Event()
         self._closed = threading.Event()
         self._lock = threading.Lock()
+        self.process: TrainingProcess | None = None
+        """Trains, where that is a part of the work."""
 
     def start(self) -> None:
         """Begin, in a worker thread."""
@@ -46,12 +49,18 @@ class Job(QObject):
         """Stop, and keep what there is."""
         with self._lock:
             self._stop.set()
+            if self.process is not None:
+                self.process.stop()
 
     def pause(self) -> None:
-        """Hold the work, where it can be held."""
+        """Hold a training; other work cannot be held."""
+        if self.process is not None:
+            self.process.pause()
 
     def resume(self) -> None:
         """Go on after a pause."""
+        if self.process is not None:
+            self.process.resume()
 
     def close(self) -> None:
         """End at once; nothing is told any more."""

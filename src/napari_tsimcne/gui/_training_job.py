@@ -43,29 +43,11 @@ class TrainingJob(Job):
         super().__init__()
         self.folder, self.inputs, self.recipe = folder, inputs, recipe
         self._device = device
-        self.process: TrainingProcess | None = None
 
     @property
     def training(self) -> bool:
         """Whether patches are cut, so that a child trains."""
         return self.process is not None
-
-    def pause(self) -> None:
-        """Hold the training."""
-        if self.process is not None:
-            self.process.pause()
-
-    def resume(self) -> None:
-        """Go on after a pause."""
-        if self.process is not None:
-            self.process.resume()
-
-    def stop(self) -> None:
-        """Stop cutting, or stop training and keep the map of what was learnt."""
-        super().stop()
-        with self._lock:
-            if self.process is not None:
-                self.process.stop()
 
     def close(self) -> None:
         """Tell nothing any more: cutting ends, a training goes on without the window."""

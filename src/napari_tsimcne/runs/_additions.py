@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +31,6 @@ from napari_tsimcne.patches import (
     ChannelRange,
     Cut,
     Told,
-    channel_ranges,
     extract_patches,
     open_store,
     place_patches,
@@ -40,7 +38,7 @@ from napari_tsimcne.patches import (
 )
 from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
 from napari_tsimcne.runs._images import ImageRecord
-from napari_tsimcne.runs._run import MAP_COLUMNS, Run
+from napari_tsimcne.runs._run import MAP_COLUMNS, Run, ranges_by_image
 from napari_tsimcne.runs._training_record import is_training
 
 FOLDER = "added"
@@ -225,7 +223,9 @@ def cut_addition(
             for image in kept
             if labels is not None and image.name in labels
         },
-        image_channels=_ranges_by_image(run, open_store(folder / STORE), table),
+        image_channels=ranges_by_image(
+            open_store(folder / STORE), table, run.recipe, [c.name for c in run.info.channels]
+        ),
         skipped=(*skipped, *unreadable),
     )
     write_table(folder / TABLE, table)
@@ -253,7 +253,7 @@ def complete_addition(
         np.save(file, np.asarray(features, np.float32))
     patches = addition.table[["patch"]].reset_index(drop=True)
     write_table(addition.folder / EMBEDDING, patches.join(embedding))
-    completed = _Completed(map=_digest_of_map(run))
+    completed = _Completed(map=run.map_digest)
     write_text(addition.folder / ADDITION, completed.model_dump_json())
 
 
@@ -300,7 +300,7 @@ def open_addition(run: Run, name: str) -> Addition:
     addition = open_cut(run, name)
     path = addition.folder / ADDITION
     completed = read_or_explain(path, lambda p: _Completed.model_validate_json(p.read_bytes()))
-    if completed.map != _digest_of_map(run):
+    if completed.map != run.map_digest:
         raise InputError(
             f"'{name}' was put onto an earlier map of {run.folder.name}: add its images again"
         )
@@ -328,23 +328,3 @@ def _new_name(run: Run, name: str) -> str:
     number = 1 + max((int(found[0]) for found in numbers if found), default=0)
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:LONGEST_NAME].strip("-")
     return f"{number:03d}-{slug or 'images'}"
-
-
-def _digest_of_map(run: Run) -> str:
-    content = read_or_explain(run.folder / "embedding.parquet", Path.read_bytes)
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _ranges_by_image(
-    run: Run, store: np.ndarray, table: pd.DataFrame
-) -> dict[str, tuple[ChannelRange, ...]]:
-    """Values that images take as 0 and 1, where those of a run have their own."""
-    if run.recipe.normalization.method != "image":
-        return {}
-    names = [channel.name for channel in run.info.channels]
-    return {
-        str(image): tuple(
-            channel_ranges(store, names, run.recipe.normalization, run.recipe.seed, rows.to_numpy())
-        )
-        for image, rows in table.groupby("image", sort=False).groups.items()
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -153,9 +154,7 @@ class Run:
             channels = channel_ranges(
                 open_store(store), images[0].channel_names, recipe.normalization, recipe.seed
             )
-            by_image = {}
-            if recipe.normalization.method == "image":
-                by_image = _ranges_by_image(open_store(store), table, recipe, images[0])
+            by_image = ranges_by_image(open_store(store), table, recipe, images[0].channel_names)
             info = RunInfo(
                 created=datetime.now(UTC),
                 rgb=images[0].rgb,
@@ -289,6 +288,18 @@ class Run:
             raise InputError(f"the file {path} is damaged: it does not fit this run")
         return features
 
+    @property
+    def map_digest(self) -> str:
+        """Tells this map from earlier ones of the run.
+
+        Raises
+        ------
+        InputError
+            Where there is no map yet, or its file is missing.
+        """
+        content = read_or_explain(self._file_of_map("embedding.parquet"), Path.read_bytes)
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
+
     def _file_of_map(self, name: str) -> Path:
         if not self.has_map:
             raise InputError(f"{self.folder} has no map yet: train it first")
@@ -338,10 +349,12 @@ def _low_high(ranges: Sequence[Sequence[ChannelRange]]) -> tuple[np.ndarray, np.
     return low, high
 
 
-def _ranges_by_image(
-    store: np.ndarray, table: pd.DataFrame, recipe: Recipe, like: ImageSource
+def ranges_by_image(
+    store: np.ndarray, table: pd.DataFrame, recipe: Recipe, names: Sequence[str]
 ) -> dict[str, tuple[ChannelRange, ...]]:
-    names = like.channel_names
+    """Values of channels that images take as 0 and 1, by image, where each has its own."""
+    if recipe.normalization.method != "image":
+        return {}
     return {
         str(image): tuple(
             channel_ranges(store, names, recipe.normalization, recipe.seed, rows.to_numpy())

@@ -10,7 +10,6 @@ In the folder of a run:
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from itertools import count
@@ -172,7 +171,7 @@ def compare_seeds(run: Run, neighbors: int = NEIGHBORS) -> Comparison:
     own = nearest(coordinates, neighbors)
     values = np.asarray(np.mean([shared(own, other) for other in near], axis=0), np.float32)
     found = Comparison(tuple(other.recipe.seed for other in others), values, near)
-    made = _Made(seeds=found.seeds, neighbors=found.neighbors, map=_digest_of_map(run))
+    made = _Made(seeds=found.seeds, neighbors=found.neighbors, map=run.map_digest)
     table = pa.table({"patch": run.table["patch"].to_numpy(), COLUMN: values})
     try:
         with written_whole(run.folder / FILE) as draft:
@@ -211,13 +210,9 @@ def _read_stability(run: Run) -> np.ndarray | None:
         table = pq.read_table(path)
         made = _Made.model_validate_json((table.schema.metadata or {})[KEY])
         values = table[COLUMN].to_numpy().astype(np.float32, casting="same_kind")
-        return values if made.map == _digest_of_map(run) else None
+        return values if made.map == run.map_digest else None
     except (OSError, ValueError, TypeError, KeyError, ValidationError):
         return None
-
-
-def _digest_of_map(run: Run) -> str:
-    return hashlib.sha256((run.folder / "embedding.parquet").read_bytes()).hexdigest()
 
 
 def _refuse_unfinished(run: Run) -> None:
