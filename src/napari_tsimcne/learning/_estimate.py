@@ -29,7 +29,7 @@ from napari_tsimcne.learning._device import (
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._stage_run import StageRun
-from napari_tsimcne.learning._views import Views, embedding_batch
+from napari_tsimcne.learning._views import SHORT, TIMED_VIEWS, Views, embedding_batch, views_drawn
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Background, Depth, Grid, Recipe, Stage
 
@@ -40,8 +40,6 @@ CPU_STEP, LONG_STEP = 16, 1.0
 CPU_EMBEDDED = 16
 STEPS_AT_ONCE = 4
 """A GPU has work waiting, as it has while it trains."""
-CHOSEN_BY = 64
-"""Views by which a training chooses its arithmetic."""
 NOISE_PATCHES = 256
 PAIRED = 4096
 """Neighbours are timed among so many."""
@@ -117,10 +115,11 @@ def estimate(
         if stage.neighbors:
             times[stage.name] += trained * min(trained, NEIGHBOR_POOL) / paces.pairs
     embedding = patches * recipe.orientations / paces.exact
+    choosing = paces.choosing if views_drawn(recipe, trained) >= SHORT else 0.0
     asked = recipe.batch_size
     return Estimated(
         device=f"CPU, {_threads()}" if here.type == "cpu" else describe_device(here),
-        seconds=paces.choosing + sum(times.values()) + embedding,
+        seconds=choosing + sum(times.values()) + embedding,
         stage_seconds=times,
         images_per_second=paces.images[step_cost(stages[0])],
         fitting_batch=asked if paces.batch >= min(asked, trained) else paces.batch,
@@ -209,10 +208,10 @@ class _Bench:
         self.embedded = CPU_EMBEDDED if device.type == "cpu" else embedding_batch(device)
         self.choosing = 0.0
         if recipe.precision == "auto" and device.type in ("cpu", "cuda"):
-            few = self._some_views(8 if device.type == "cpu" else CHOSEN_BY)
+            few = self._some_views(8 if device.type == "cpu" else TIMED_VIEWS)
             begun = time.perf_counter()
             self._views.precision = fastest_precision(self._model.train(), few)
-            self.choosing = (time.perf_counter() - begun) * CHOSEN_BY / len(few)
+            self.choosing = (time.perf_counter() - begun) * TIMED_VIEWS / len(few)
 
     @staticmethod
     def _rows(count: int, of: int = NOISE_PATCHES) -> Tensor:

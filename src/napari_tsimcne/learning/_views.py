@@ -24,6 +24,17 @@ COMPILED_FROM = 600.0
 """Seconds of training with the whole network from which compiling it may pay."""
 
 
+TIMED_VIEWS = 64
+SHORT = 200 * TIMED_VIEWS
+"""Views of a training that is over before timing the arithmetic, which takes 18 steps, has paid."""
+
+
+def views_drawn(recipe: Recipe, patches: int) -> int:
+    """How many views a training of so many patches draws."""
+    epochs = sum(stage.passes(patches) * stage.epochs for stage in recipe.running_stages)
+    return 2 * patches * epochs
+
+
 def embedding_batch(device: torch.device) -> int:
     """Patches embedded at once: few on a CPU, where what stays in its caches is faster."""
     return 128 if device.type == "cpu" else 1024
@@ -72,11 +83,12 @@ class Views:
         """Take the faster of float32 and bfloat16, and compile where it pays, as timed.
 
         Compiling takes about a minute: where the whole network is to train for a short time only,
-        it is not tried. Processes that share batches do without.
+        it is not tried. Processes that share batches do without. Of the shortest trainings nothing
+        is timed.
         """
-        if self.random.device.type not in ("cpu", "cuda"):
+        if self.random.device.type not in ("cpu", "cuda") or views_drawn(recipe, patches) < SHORT:
             return
-        few = self._example(64)
+        few = self._example(TIMED_VIEWS)
         if recipe.precision == "auto":
             faster = fastest_precision(self.model.train(), few)
             bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
