@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from common import SETS, learn
+from real_patches import SETS, learn
 from record import machine, write
 
 from napari_tsimcne.recipe import Grid, Recipe

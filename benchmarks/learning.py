@@ -22,7 +22,7 @@ import ablations
 import numpy as np
 import torch
 import typer
-from common import SETS, Patches, learn
+from real_patches import SETS, Patches, learn
 from record import machine, write
 
 from napari_tsimcne.explore import knn_accuracy

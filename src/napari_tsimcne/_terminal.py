@@ -20,14 +20,13 @@ from rich.progress import (
 )
 
 from napari_tsimcne.control import Control
+from napari_tsimcne.errors import INTERRUPTED
 from napari_tsimcne.events import readable_time
 from napari_tsimcne.recipe import Objects
 
 if TYPE_CHECKING:
     from napari_tsimcne.events import Event, Finished
     from napari_tsimcne.runs import Run
-
-USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 console = Console()
 errors = Console(stderr=True)

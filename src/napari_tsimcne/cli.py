@@ -20,8 +20,6 @@ from napari_tsimcne._add import add_images, embed_quietly
 from napari_tsimcne._compare import compare_in_terminal
 from napari_tsimcne._demo import run_demo
 from napari_tsimcne._terminal import (
-    FAILURE,
-    USER_ERROR,
     bar,
     bars,
     console,
@@ -31,7 +29,7 @@ from napari_tsimcne._terminal import (
     train_quietly,
     warn,
 )
-from napari_tsimcne.errors import InputError, sentence
+from napari_tsimcne.errors import FAILURE, USER_ERROR, InputError, sentence
 
 if TYPE_CHECKING:
     from napari_tsimcne.images import Opened

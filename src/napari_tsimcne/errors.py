@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+USER_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+"""Exit statuses of the command line: the user's mistake, any other failure, and Ctrl-C."""
+
 
 class InputError(ValueError):
     """A mistake in what the user gave: its message says what is wrong, where, and what to do."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_tsimcne.errors import TrainingError
-from napari_tsimcne.runs._training_process import REASONS, USER_ERROR
+from napari_tsimcne.runs._endings import why_it_ended
 
 
 class Embedded(BaseModel):
@@ -87,15 +87,7 @@ class EmbeddingProcess:
     def _why(self, code: int) -> str:
         self._errors.seek(0)
         text = self._errors.read().decode("utf-8", errors="replace")
-        for sign, reason in REASONS:
-            if sign in text:
-                return reason
-        last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-        if code in (1, USER_ERROR) and last:
-            return last.removeprefix("Error: ")
-        if code in (-9, 137):
-            return (
-                "the process that embeds was killed, most likely because memory ran out: close "
-                "other programs, or add fewer images at once"
-            )
-        return f"the process that embeds ended with status {code}" + (f" ({last})" if last else "")
+        return why_it_ended(
+            "the process that embeds", code, text.splitlines(),
+            "close other programs, or add fewer images at once",
+        )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Event, Failed, Finished
+from napari_tsimcne.runs._endings import why_it_ended
 from napari_tsimcne.runs._training_record import (
     LOG,
     EventReader,
@@ -19,15 +20,6 @@ from napari_tsimcne.runs._training_record import (
 )
 
 POLL_SECONDS = 0.05
-USER_ERROR = 2
-"""Exit status of the command line where one sentence explains all."""
-
-REASONS = (
-    ("No space left on device", "the disk is full: free some space, then resume"),
-    ("CUDA error", "the graphics card reported an error: resume, or train on the CPU"),
-    ("CUDA out of memory", "the graphics card ran out of memory: lower the batch size"),
-)
-"""What the last lines of a process that died may hold, and what that means."""
 
 
 class TrainingProcess:
@@ -163,18 +155,10 @@ class TrainingProcess:
         return text.splitlines()[-40:]
 
     def _why_it_died(self) -> str:
-        lines = self._last_lines()
-        for sign, reason in REASONS:
-            if any(sign in line for line in lines):
-                return reason
-        code = self._child.returncode if self._child is not None else None
-        if code in (None, -9, 137):
-            ended = "was killed" if code is not None else "ended without a word"
-            return (
-                f"the training process {ended}, most likely because memory ran out: use fewer or "
-                "smaller patches, or a smaller batch, or resume when other programs are closed"
-            )
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        if code == USER_ERROR and last:
-            return last.removeprefix("Error: ")
-        return f"the training process ended with status {code}" + (f" ({last})" if last else "")
+        return why_it_ended(
+            "the training process",
+            self._child.returncode if self._child is not None else None,
+            self._last_lines(),
+            "use fewer or smaller patches, or a smaller batch, or resume when other programs are "
+            "closed",
+        )
