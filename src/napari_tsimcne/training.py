@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import torch
+import torchvision
 
+from napari_tsimcne import __version__
 from napari_tsimcne.control import Control
 from napari_tsimcne.events import Embedding, Event, Finished
 from napari_tsimcne.images import ImageSource, Skipped
@@ -28,6 +31,7 @@ from napari_tsimcne.runs import (
     Addition,
     Run,
     check_fits,
+    check_tensors,
     complete_addition,
     open_cut,
     own_run,
@@ -75,10 +79,11 @@ def train(
     Raises
     ------
     InputError
-        Where another process trains the run.
+        Where another process trains the run, its folder cannot be written to, or its checkpoint
+        is damaged. The last checkpoint stays whole.
     TrainingError
         Where the device is not available, memory runs out, training diverges, or the run's
-        checkpoint is damaged.
+        checkpoint is of another training.
     """
     run = own_run(run)
     control = control or Control()
@@ -105,6 +110,7 @@ def _train(
 ) -> None:
     checkpoint = None
     if run.checkpoint_path.is_file():
+        check_tensors(run.checkpoint_path)
         checkpoint = Checkpoint.load(run.checkpoint_path, run.recipe, len(run.table))
     before = torch.get_num_threads()
     torch.set_num_threads(threads or (checkpoint.state.threads if checkpoint else before))
@@ -138,6 +144,7 @@ def _train(
             features,
             stopped=trainer.stopped,
             write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
+            versions=_versions(),
         )
         tell(
             Finished(
@@ -273,6 +280,7 @@ class _Places:
 
     def __init__(self, run: Run, device: str) -> None:
         features = run.features
+        check_tensors(run.weights_path)
         model, self.recipe = load_weights(run.weights_path)
         self._apply = Embedder(model, self.recipe, device)
         held_out = self.recipe.held_out_rows(len(run.table))
@@ -314,6 +322,17 @@ def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame, cut: C
         np.array([[channel.low for channel in ranges]], np.float32),
         np.array([[channel.high for channel in ranges]], np.float32),
     )
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what a map depends on."""
+    return {
+        "napari-tsimcne": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def _peak_host_bytes() -> int:

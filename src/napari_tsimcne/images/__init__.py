@@ -11,9 +11,10 @@ from napari_tsimcne.images._files import (
 from napari_tsimcne.images._join import check_alike, join_channels
 from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
 from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
-from napari_tsimcne.images._source import ImageSource, Level
+from napari_tsimcne.images._source import MICROMETRES, ImageSource, Level
 
 __all__ = [
+    "MICROMETRES",
     "ImageSource",
     "Level",
     "Opened",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import os
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -54,7 +57,7 @@ class TrainingState(BaseModel):
     rate_scale: float = 1.0
     bfloat16: bool = False
     compiled: bool = False
-    threads: int = 1
+    threads: int = Field(default=1, ge=1, le=1024)
     seconds: float = 0.0
 
 
@@ -66,8 +69,14 @@ class Checkpoint:
     tensors: dict[str, Tensor]
 
     def save(self, path: Path) -> None:
-        """Write to a new safetensors file."""
-        save_file(self.tensors, path, metadata={"training": self.state.model_dump_json()})
+        """Write to a new safetensors file.
+
+        Raises
+        ------
+        OSError
+            Where that fails.
+        """
+        save_tensors(self.tensors, path, {"training": self.state.model_dump_json()})
 
     @classmethod
     def load(cls, path: Path, recipe: Recipe, patches: int) -> Checkpoint:
@@ -96,6 +105,26 @@ class Checkpoint:
         """Return the tensors below a name."""
         prefix = name + "."
         return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a new safetensors file.
+
+    Raises
+    ------
+    OSError
+        Where that fails, with the number of the error, as of any other file.
+    """
+    try:
+        save_file(dict(tensors), path, metadata=metadata)
+        # Made for its owner alone, in a folder that may be shared.
+        mask = os.umask(0)
+        os.umask(mask)
+        path.chmod(0o666 & ~mask)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code) if number else str(error)) from error
 
 
 def optimizer_tensors(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:

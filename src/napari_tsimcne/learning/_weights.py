@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from napari_tsimcne.errors import TrainingError
+from napari_tsimcne.learning._checkpoint import save_tensors
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.recipe import Recipe
 
@@ -15,7 +17,13 @@ FORMAT = "1"
 
 
 def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
-    """Write all weights and the recipe that made them to a new file."""
+    """Write all weights and the recipe that made them to a new file.
+
+    Raises
+    ------
+    OSError
+        Where that fails.
+    """
     tensors = {name: value.contiguous().cpu() for name, value in model.state_dict().items()}
     metadata = {
         "format": FORMAT,
@@ -24,7 +32,7 @@ def save_weights(model: TSimCNE, recipe: Recipe, path: Path) -> None:
         "output_dim": str(model.output_dim),
         "head_layers": str(model.head.layers),
     }
-    save_file(tensors, path, metadata=metadata)
+    save_tensors(tensors, path, metadata)
 
 
 def load_weights(path: Path) -> tuple[TSimCNE, Recipe]:
@@ -38,14 +46,16 @@ def load_weights(path: Path) -> tuple[TSimCNE, Recipe]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        if metadata["format"] != FORMAT:
-            raise ValueError(f"written by another version of napari-tsimcne: {metadata['format']}")
+        if metadata.get("format") != FORMAT:
+            raise ValueError("written by another version of napari-tsimcne: train again")
         recipe = Recipe.model_validate_json(metadata["recipe"])
         channels, outputs, layers = (
             int(metadata[name]) for name in ("channels", "output_dim", "head_layers")
         )
-        model = TSimCNE(channels, recipe.network, outputs, layers)
-        model.load_state_dict(load_file(path))
+        # Without memory of its own: what the file says of the network may be larger than the file.
+        with torch.device("meta"):
+            model = TSimCNE(channels, recipe.network, outputs, layers)
+        model.load_state_dict(load_file(path), assign=True)
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path} holds no weights of a t-SimCNE network ({error})") from error
     return model, recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,6 +77,31 @@ def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:
     return shape, dtype, file.tell()
 
 
+def open_array(path: Path) -> np.ndarray:
+    """Open the array of a .npy file as a read-only memory map; nothing in it is executed.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, holds anything but numbers, or is shorter than its header says.
+    """
+    try:
+        if not path.is_file():  # nor what would never end, such as a pipe
+            raise FileNotFoundError("there is no such file")
+        with path.open("rb") as file:
+            shape, fortran, dtype = npy.read_array_header_1_0(_after_magic(file))
+            start, size = file.tell(), path.stat().st_size
+        if dtype.kind not in "buif" or dtype.itemsize > 8:
+            raise ValueError(f"it holds {dtype}")
+        count = prod(shape)
+        if min(shape, default=0) < 1 or start + count * dtype.itemsize > size:
+            raise ValueError(f"it has {size:,} bytes, too few or none for its shape")
+        return np.memmap(path, dtype, "r", start, shape, "F" if fortran else "C")
+    except Exception as error:  # whatever the parser of a damaged header stumbles over
+        reason = str(error).strip().split("\n")[0][:200]
+        raise InputError(f"the file {path} is damaged or missing ({reason})") from error
+
+
 def open_store(path: Path) -> np.ndarray:
     """Open a patch store as a read-only memory map (N, C, S, S).
 
@@ -84,10 +110,13 @@ def open_store(path: Path) -> np.ndarray:
     InputError
         Where the file is missing, no such array, or shorter than its header says.
     """
-    try:
-        store = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the patch store {path} cannot be opened ({error})") from error
-    if store.ndim != 4 or store.shape[2] != store.shape[3] or store.dtype.kind not in "buif":
+    store = open_array(path)
+    if store.ndim != 4 or store.shape[2] != store.shape[3]:
         raise InputError(f"{path} is no patch store: it holds {store.dtype} of {store.shape}")
     return store
+
+
+def _after_magic(file: BinaryIO) -> BinaryIO:
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("it is of a version that is not written here")
+    return file

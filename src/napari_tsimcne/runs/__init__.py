@@ -10,9 +10,9 @@ from napari_tsimcne.runs._additions import (
     open_addition,
     open_cut,
 )
+from napari_tsimcne.runs._checks import check_run
 from napari_tsimcne.runs._embedding_process import EmbeddingProcess
 from napari_tsimcne.runs._exploration import Autosave, open_exploration, save_exploration
-from napari_tsimcne.runs._export import export_csv, save_map_figure
 from napari_tsimcne.runs._extended import (
     ADDED_COLUMNS,
     ExtendedRun,
@@ -25,8 +25,10 @@ from napari_tsimcne.runs._extended import (
 )
 from napari_tsimcne.runs._files import TableWriter, written_whole
 from napari_tsimcne.runs._images import ImageRecord
+from napari_tsimcne.runs._missing import locate_images, missing_images
 from napari_tsimcne.runs._recent import UnfinishedRun, forget_run, remember_run, unfinished_runs
 from napari_tsimcne.runs._run import MAP_COLUMNS, Run
+from napari_tsimcne.runs._run_info import read_info, read_recipe, stored_format
 from napari_tsimcne.runs._seeds import (
     Comparison,
     compare_seeds,
@@ -40,6 +42,7 @@ from napari_tsimcne.runs._seeds import (
 )
 from napari_tsimcne.runs._training_process import TrainingProcess
 from napari_tsimcne.runs._training_record import EventReader, is_training, recorded_training
+from napari_tsimcne.runs._trust import check_tensors
 
 __all__ = [
     "ADDED_COLUMNS",
@@ -58,29 +61,34 @@ __all__ = [
     "UnfinishedRun",
     "addition_names",
     "check_fits",
+    "check_run",
+    "check_tensors",
     "compare_seeds",
     "complete_addition",
     "cut_addition",
-    "export_csv",
     "extended",
     "forget_run",
     "given_name",
     "images_by_part",
     "is_training",
+    "locate_images",
+    "missing_images",
     "new_addition",
     "next_seed",
     "open_addition",
     "open_cut",
     "open_exploration",
     "own_run",
+    "read_info",
+    "read_recipe",
     "recorded_training",
     "refused_additions",
     "remember_run",
     "save_exploration",
-    "save_map_figure",
     "seed_run",
     "seed_runs",
     "stability_column",
+    "stored_format",
     "training_seconds",
     "unfinished_runs",
     "with_seed",

@@ -19,27 +19,37 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FailFast
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped, check_alike
 from napari_tsimcne.patches import (
-    ChannelRange,
     Cut,
     Told,
     extract_patches,
     open_store,
     place_patches,
-    validate_table,
 )
-from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
+from napari_tsimcne.runs._contents import read_features, read_map, read_patches
+from napari_tsimcne.runs._files import (
+    cannot_write,
+    check_room,
+    read_or_explain,
+    write_table,
+    write_text,
+    written_whole,
+)
 from napari_tsimcne.runs._images import ImageRecord
-from napari_tsimcne.runs._run import MAP_COLUMNS, Run, ranges_by_image
+from napari_tsimcne.runs._moved import Whereabouts
+from napari_tsimcne.runs._run import MAP_COLUMNS, Run, ranges_by_image, store_bytes
+from napari_tsimcne.runs._run_info import Ranges, Records, check_ranges
 from napari_tsimcne.runs._training_record import is_training
+from napari_tsimcne.runs._trust import read_json, refuse_links
 
 FOLDER = "added"
 LOCK = "adding.lock"
@@ -55,10 +65,10 @@ class AddedImages(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     created: datetime
-    images: tuple[ImageRecord, ...]
+    images: Records
     labels: dict[str, ImageRecord] = {}
-    image_channels: dict[str, tuple[ChannelRange, ...]] = {}
-    skipped: tuple[Skipped, ...] = ()
+    image_channels: dict[str, Ranges] = {}
+    skipped: Annotated[tuple[Skipped, ...], FailFast()] = ()
 
 
 class _Completed(BaseModel):
@@ -97,14 +107,23 @@ class Addition:
 
     @property
     def embedding(self) -> pd.DataFrame:
-        """Columns ``map_x, map_y`` (``map_z``), ``familiarity`` (0..1) and ``unfamiliar``."""
-        return read_or_explain(self.folder / EMBEDDING, pd.read_parquet)
+        """Columns ``map_x, map_y`` (``map_z``), ``familiarity`` (0..1) and ``unfamiliar``.
+
+        Raises
+        ------
+        InputError
+            Where they are missing or damaged, as `features`.
+        """
+        path = self.folder / EMBEDDING
+        table = read_map(path, len(self.table), [*MAP_COLUMNS[:2], "familiarity"])
+        if "unfamiliar" not in table or table["unfamiliar"].dtype != bool:
+            raise InputError(f"the file {path} is damaged: it does not say what is unfamiliar")
+        return table
 
     @property
     def features(self) -> np.ndarray:
         """Features H of its patches, (M, D) float32, a read-only memory map."""
-        path = self.folder / FEATURES
-        return read_or_explain(path, lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
+        return read_features(self.folder / FEATURES, len(self.table))
 
 
 # --- making -------------------------------------------------------------------------------------
@@ -136,6 +155,7 @@ def new_addition(run: Run, name: str = "") -> Iterator[Path]:
     added = run.folder / FOLDER
     try:
         added.mkdir(exist_ok=True)
+        refuse_links(added)
         with FileLock(added / LOCK, timeout=1):
             for folder in _folders(run):
                 if not (folder / ADDITION).is_file():
@@ -152,7 +172,7 @@ def new_addition(run: Run, name: str = "") -> Iterator[Path]:
             f"images are being added to {run.folder.name} already: wait until that has ended"
         ) from error
     except OSError as error:
-        raise InputError(f"images cannot be added to {run.folder} ({error})") from error
+        raise cannot_write(run.folder, error) from error
 
 
 def check_fits(run: Run, images: Sequence[ImageSource]) -> None:
@@ -198,7 +218,7 @@ def cut_addition(
     Raises
     ------
     InputError
-        Where images do not fit the run, or hold no patch.
+        Where images do not fit the run, or hold no patch, or the disk has too little room.
     """
     check_fits(run, images)
     images = [image.at_depth(run.recipe.depth) for image in images]
@@ -210,8 +230,10 @@ def cut_addition(
         table = measure(table)
     if table.empty:
         raise InputError("the images hold no patch of the kind that the run is made of")
+    cut = Cut.of(run.recipe.patches, run.recipe.margin or 0, labels)
+    check_room(folder, store_bytes(len(table), images[0], cut))
     table, unreadable = extract_patches(
-        images, table, Cut.of(run.recipe.patches, run.recipe.margin or 0, labels), folder / STORE,
+        images, table, cut, folder / STORE,
         lambda done, total: told("Cutting patches", done, total),
     )  # fmt: skip
     kept = [image for image in images if image.name in set(table["image"])]
@@ -274,19 +296,34 @@ def open_cut(run: Run, name: str) -> Addition:
         Where there is no such addition, or it is damaged.
     """
     folder = run.folder / FOLDER / name
-    if folder.parent != run.folder / FOLDER or not folder.is_dir():
-        raise InputError(f"{run.folder.name} has no addition '{name}'")
-    info = read_or_explain(
-        folder / IMAGES, lambda path: AddedImages.model_validate_json(path.read_bytes())
-    )
-    table = validate_table(read_or_explain(folder / TABLE, pd.read_parquet))
-    addition = Addition(folder, info, table)
-    store, own = addition.store, run.store
-    if len(store) != len(table) or store.shape[1:] != own.shape[1:]:
-        raise InputError(f"the addition {folder} is damaged: its store does not fit its table")
-    if set(table["image"].unique()) - {record.name for record in info.images}:
-        raise InputError(f"the addition {folder} is damaged: it lacks images of its table")
-    return addition
+    if name not in [one.name for one in _folders(run)]:
+        raise InputError(f"{run.folder.name} has no addition '{name[:LONGEST_NAME]}'")
+    refuse_links(folder.parent)
+    refuse_links(folder)
+    info = read_added(folder)
+    store, own = open_store(folder / STORE), run.store
+    if store.shape[1:] != own.shape[1:] or store.dtype.kind != own.dtype.kind:
+        raise InputError(f"the addition {folder} is damaged: its store does not fit the run")
+    table = read_patches(folder / TABLE, len(store), info.images)
+    read_or_explain(folder / IMAGES, lambda _: _check_ranges(run, info))
+    where = Whereabouts(run.folder, run.info.created)
+    info = info.model_copy(update={
+        "images": tuple(map(where.now, info.images)),
+        "labels": {image: where.now(record) for image, record in info.labels.items()},
+    })  # fmt: skip
+    return Addition(folder, info, table)
+
+
+def read_added(folder: Path) -> AddedImages:
+    """Read what is known of the images of an addition; they are where they were recorded.
+
+    Raises
+    ------
+    InputError
+        Where it is missing or damaged.
+    """
+    stored = read_json(folder / IMAGES)
+    return read_or_explain(folder / IMAGES, lambda _: AddedImages.model_validate(stored))
 
 
 def open_addition(run: Run, name: str) -> Addition:
@@ -299,18 +336,15 @@ def open_addition(run: Run, name: str) -> Addition:
     """
     addition = open_cut(run, name)
     path = addition.folder / ADDITION
-    completed = read_or_explain(path, lambda p: _Completed.model_validate_json(p.read_bytes()))
+    stored = read_json(path)
+    completed = read_or_explain(path, lambda _: _Completed.model_validate(stored))
     if completed.map != run.map_digest:
         raise InputError(
             f"'{name}' was put onto an earlier map of {run.folder.name}: add its images again"
         )
-    embedding, count = addition.embedding, len(addition.table)
     columns = [*MAP_COLUMNS[: run.recipe.map_dimensions], "familiarity"]
-    whole = {*columns, "unfamiliar"} <= set(embedding) and len(embedding) == count
-    if not whole or not np.isfinite(embedding[columns].to_numpy(np.float64)).all():
-        raise InputError(f"the addition {addition.folder} is damaged: it does not hold its map")
-    features = addition.features
-    if features.shape != (count, run.features.shape[1]):
+    read_map(addition.folder / EMBEDDING, len(addition.table), columns)
+    if addition.features.shape[1] != run.features.shape[1]:
         raise InputError(f"the addition {addition.folder} is damaged: its features do not fit")
     return addition
 
@@ -320,7 +354,19 @@ def open_addition(run: Run, name: str) -> Addition:
 
 def _folders(run: Run) -> list[Path]:
     added = run.folder / FOLDER
-    return sorted(path for path in added.iterdir() if path.is_dir()) if added.is_dir() else []
+    try:
+        return sorted(path for path in added.iterdir() if path.is_dir()) if added.is_dir() else []
+    except OSError as error:
+        raise InputError(f"the folder {added} cannot be read ({error})") from error
+
+
+def _check_ranges(run: Run, info: AddedImages) -> None:
+    check_ranges(len(run.info.channels), info.image_channels.values())
+    names = {record.name for record in info.images}
+    if len(names) < len(info.images):
+        raise ValueError("two images have the same name")
+    if bool(info.image_channels) and not names <= info.image_channels.keys():
+        raise ValueError("an image has no range of values")
 
 
 def _new_name(run: Run, name: str) -> str:

@@ -5,28 +5,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter
+from pydantic import FailFast, TypeAdapter
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import NONE, Cluster, Exploration
 from napari_tsimcne.runs._additions import addition_names
 from napari_tsimcne.runs._extended import parts_of
 from napari_tsimcne.runs._files import read_or_explain, written_whole
+from napari_tsimcne.runs._parquet import parse_table
 from napari_tsimcne.runs._run import Run
 from napari_tsimcne.runs._seeds import with_stability
+from napari_tsimcne.runs._trust import parse_json
 
 FILE = "exploration.parquet"
 KEY = b"napari-tsimcne:clusters"
 SECONDS = 0.3
 """After the first of several changes until they are written."""
 
-_CLUSTERS = TypeAdapter(tuple[Cluster, ...])
+MOST_ID = 1_000_000
+"""Of a cluster: they are counted up, by hand."""
+
+MOST_ROWS = 4_000_000
+"""Of additions that are gone; four times the run's own are taken besides."""
+
+_CLUSTERS = TypeAdapter(Annotated[tuple[Cluster, ...], FailFast()])
 
 
 def open_exploration(run: Run) -> Exploration:
@@ -44,11 +52,12 @@ def open_exploration(run: Run) -> Exploration:
     path = run.folder / FILE
     if not path.exists():
         return Exploration(with_stability(run), coordinates, lambda: run.features)
-    kept = read_or_explain(path, _read)
+    kept = _read(run)
+    table = with_stability(run)
     try:
         ids, selected = _placed(run, kept.rows)
         return Exploration(
-            with_stability(run), coordinates, lambda: run.features,
+            table, coordinates, lambda: run.features,
             clusters=kept.clusters, ids=ids, selected=selected,
         )  # fmt: skip
     except ValueError as error:
@@ -63,6 +72,11 @@ def save_exploration(run: Run, exploration: Exploration) -> None:
 
     What was kept of additions that are there but are not part of this run, because they cannot be
     opened, is kept on.
+
+    Raises
+    ------
+    InputError
+        Where the run cannot be written to, or what was kept of such additions is damaged.
     """
     # Each is swapped as a whole when it changes, so that another thread may change it meanwhile.
     clusters, ids = exploration.clusters.snapshot()
@@ -93,16 +107,27 @@ class _Kept(NamedTuple):
     rows: pd.DataFrame
 
 
-def _read(path: Path) -> _Kept:
-    table = pq.read_table(path)
-    clusters = _CLUSTERS.validate_json((table.schema.metadata or {})[KEY])
-    rows = pd.DataFrame({name: table[name].to_numpy() for name in ("patch", "cluster", "selected")})
+def _read(run: Run) -> _Kept:
+    most = 4 * len(run.table) + MOST_ROWS
+    return read_or_explain(run.folder / FILE, lambda path: _parse(path, most))
+
+
+def _parse(path: Path, most_rows: int) -> _Kept:
+    table, metadata = parse_table(path, most_rows)
+    clusters = _CLUSTERS.validate_python(parse_json(metadata[KEY]))
+    if any(cluster.id > MOST_ID for cluster in clusters):
+        raise ValueError(f"it has a cluster with a number above {MOST_ID:,}")
+    rows = table[["patch", "cluster", "selected"]].copy()
     if rows["cluster"].dtype.kind not in "iu" or rows["patch"].dtype.kind not in "iu":
         raise ValueError("its clusters or patches are no whole numbers")
+    if not rows["cluster"].between(NONE, MOST_ID).all():
+        raise ValueError("its patches are in clusters that there cannot be")
     if rows["selected"].dtype != bool:
         raise ValueError("its selection is not of yes and no")
     # Of a run that nothing was added to before this was written.
-    rows["added"] = table["added"].to_pylist() if "added" in table.column_names else ""
+    rows["added"] = table.get("added", "")
+    if not rows["added"].map(lambda key: isinstance(key, str)).all():
+        raise ValueError("it does not say of which addition its patches are")
     return _Kept(clusters, rows)
 
 
@@ -130,7 +155,7 @@ def _kept_on(run: Run, clusters: tuple[Cluster, ...]) -> pd.DataFrame | None:
     path = run.folder / FILE
     if not closed or not path.exists():
         return None
-    kept = read_or_explain(path, _read)
+    kept = _read(run)
     rows = kept.rows[kept.rows["added"].str.split(" ").str[0].isin(closed)].copy()
     # A cluster of the same number may be another by now.
     names = {(cluster.id, cluster.name) for cluster in clusters}
@@ -148,12 +173,12 @@ class Autosave:
         What is written where.
     failed
         Is told in a sentence, from the thread, when writing has failed; the next change tries
-        again.
+        again, and is told of only if writing has worked in between.
     """
 
     def __init__(self, run: Run, exploration: Exploration, failed: Callable[[str], None]) -> None:
         self._run, self._exploration, self._failed = run, exploration, failed
-        self._unsaved = False
+        self._unsaved = self._told = False
         self._wake, self._closing = threading.Event(), threading.Event()
         exploration.history.changed.connect(self._on_changed)
         self._thread = threading.Thread(target=self._work, daemon=True)
@@ -184,6 +209,9 @@ class Autosave:
         self._unsaved = False
         try:
             save_exploration(self._run, self._exploration)
+            self._told = False
         except (OSError, InputError) as error:
             self._unsaved = True
-            self._failed(f"clusters and selection could not be written ({error})")
+            if not self._told:
+                self._told = True
+                self._failed(f"clusters and selection are not kept: {error}")

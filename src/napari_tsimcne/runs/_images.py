@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, open_file
+
+Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class ImageRecord(BaseModel):
@@ -18,14 +21,20 @@ class ImageRecord(BaseModel):
 
     name: str
     axes: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     dtype: str
     channel_names: tuple[str, ...]
-    pixel_size: tuple[float, float]
+    pixel_size: tuple[FiniteFloat, FiniteFloat]
     unit: str
     path: Path | None
-    series: int
+    series: Count
     fingerprint: str
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.axes) != len(self.shape):
+            raise ValueError(f"axes {self.axes[:40]} do not fit {len(self.shape)} lengths")
+        return self
 
     @classmethod
     def of(cls, image: ImageSource) -> ImageRecord:
@@ -53,7 +62,7 @@ class ImageRecord(BaseModel):
         """
         if self.path is None:
             raise InputError(f"'{self.name}' was a layer, not a file: open it in napari again")
-        if not self.path.exists():
+        if not is_there(self.path):
             raise InputError(f"'{self.name}' is no longer at {self.path}")
         series = open_file(self.path)
         if self.series >= len(series):
@@ -66,3 +75,11 @@ class ImageRecord(BaseModel):
         if image.fingerprint() != self.fingerprint:
             raise InputError(f"the file {self.path} has changed since the run was made")
         return image
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; not where a path is none that a file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import ValidationError
 
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.runs._files import write_text
-from napari_tsimcne.runs._run import RunInfo
+from napari_tsimcne.runs._run_info import read_info
 from napari_tsimcne.runs._training_record import is_training
 
 MOST = 50
@@ -31,6 +31,8 @@ def recent_runs() -> list[Path]:
     try:
         folders = json.loads(_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        return []
+    if not isinstance(folders, list):
         return []
     return [Path(folder) for folder in folders if isinstance(folder, str)][:MOST]
 
@@ -52,9 +54,9 @@ def unfinished_runs() -> list[UnfinishedRun]:
     found = []
     for folder in recent_runs():
         try:
-            info = RunInfo.model_validate_json((folder / "run.json").read_bytes())
-        except (OSError, ValidationError):
-            continue
+            info = read_info(folder)
+        except InputError:
+            continue  # gone, or damaged
         if is_training(folder):
             found.append(UnfinishedRun(folder, "training"))
         elif info.state == "cut":
@@ -71,5 +73,5 @@ def _write(folders: list[Path]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps([str(folder) for folder in folders[:MOST]], indent=1))
-    except OSError:
+    except (OSError, InputError):
         return

@@ -8,13 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
-from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped, check_alike
 from napari_tsimcne.patches import (
@@ -25,41 +23,32 @@ from napari_tsimcne.patches import (
     extract_patches,
     open_store,
     place_patches,
-    validate_table,
 )
 from napari_tsimcne.recipe import Grid, Objects, Recipe
-from napari_tsimcne.runs._files import read_or_explain, write_table, write_text, written_whole
+from napari_tsimcne.runs._contents import read_features, read_map, read_patches
+from napari_tsimcne.runs._files import (
+    cannot_write,
+    check_room,
+    read_or_explain,
+    write_table,
+    written_whole,
+)
 from napari_tsimcne.runs._images import ImageRecord
+from napari_tsimcne.runs._moved import Whereabouts
+from napari_tsimcne.runs._run_info import (
+    INFO,
+    RECIPE,
+    RunInfo,
+    read_info,
+    read_recipe,
+    write_info_and_recipe,
+)
+from napari_tsimcne.runs._trust import refuse_links
 
-FORMAT = 3
+TABLE, STORE = "patches.parquet", "patches.npy"
+EMBEDDING, FEATURES = "embedding.parquet", "features.npy"
 MAP_COLUMNS = ("map_x", "map_y", "map_z")
 """Coordinates; a map of two dimensions has no ``map_z``."""
-
-
-class RunInfo(BaseModel):
-    """What ``run.json`` holds. Written last: a folder without it is no run.
-
-    ``labels``: label images by the name of their image, where patches are of objects.
-    ``objects_left_out``: how many for lying at the border, and how many for being small.
-    ``background_windows``: how many windows had no content and were left out, by
-    ``background_thresholds``.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int = FORMAT
-    software: str = __version__
-    created: datetime
-    state: Literal["cut", "trained", "stopped"] = "cut"
-    rgb: bool
-    channels: tuple[ChannelRange, ...]
-    image_channels: dict[str, tuple[ChannelRange, ...]] = {}
-    images: tuple[ImageRecord, ...]
-    labels: dict[str, ImageRecord] = {}
-    skipped: tuple[Skipped, ...] = ()
-    objects_left_out: tuple[int, int] = (0, 0)
-    background_windows: int = 0
-    background_thresholds: dict[str, float] = {}
 
 
 class Run:
@@ -74,7 +63,11 @@ class Run:
     ``weights.safetensors``     the network, after training
     ``embedding.parquet``       the map: ``patch, map_x, map_y`` and ``map_z`` in three dimensions
     ``features.npy``            the features H, (N, D) float32
+    ``moved.json``              where images were found that are not where they were
     ==========================  ======================================================
+
+    Whatever is written takes the place of what was there once it is complete. What is read is
+    checked first: see ``_trust.py``.
     """
 
     def __init__(self, folder: Path, info: RunInfo, recipe: Recipe, table: pd.DataFrame) -> None:
@@ -126,8 +119,8 @@ class Run:
         Raises
         ------
         InputError
-            Where the folder is in use, images do not fit together or the recipe, or hold nothing
-            to learn from.
+            Where the folder is in use or cannot be written, the disk has too little room, or images
+            do not fit together or the recipe, or hold nothing to learn from.
         """
         folder = Path(folder).expanduser().resolve()
         check_alike(images)
@@ -142,12 +135,14 @@ class Run:
                 f"{len(table)} patches are fewer than one batch of {recipe.batch_size}: lower the "
                 f"batch size to {max(2, len(table))} or less, {_more_patches(recipe, len(images))}"
             )
+        cut = Cut.of(recipe.patches, recipe.margin or 0, labels)
+        check_room(folder, store_bytes(len(table), images[0], cut))
         existed = folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            store = folder / "patches.npy"
+            store = folder / STORE
             table, unreadable = extract_patches(
-                images, table, Cut.of(recipe.patches, recipe.margin or 0, labels), store,
+                images, table, cut, store,
                 lambda done, total: told("Cutting patches", done, total), scheduler,
             )  # fmt: skip
             kept = [image for image in images if image.name in set(table["image"])]
@@ -171,12 +166,12 @@ class Run:
                 background_windows=placed.left_out,
                 background_thresholds=dict(placed.thresholds),
             )
-            write_table(folder / "patches.parquet", table)
-            write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
-            write_text(folder / "run.json", info.model_dump_json(indent=2))
+            write_table(folder / TABLE, table)
+            write_info_and_recipe(folder, info, recipe)
         except OSError as error:
+            refused = cannot_write(folder, error)
             _clear(folder, existed)
-            raise InputError(f"the run folder {folder} cannot be written ({error})") from error
+            raise refused from error
         except BaseException:
             _clear(folder, existed)
             raise
@@ -184,46 +179,42 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | PathLike[str]) -> Run:
-        """Open a run folder; nothing in it is executed.
+        """Open a run folder of this or an earlier version; nothing in it is executed.
+
+        Images have the path where they are now, if they can be found; `missing_images` tells
+        which cannot.
 
         Raises
         ------
         InputError
-            Where it is no run, of a newer format, or damaged.
+            Where it is no run, of a newer format, damaged, or leads out of its folder.
         """
         folder = Path(folder).expanduser().resolve()
-        if not (folder / "run.json").is_file():
-            raise InputError(f"{folder} is no run folder: it has no run.json")
-        info = read_or_explain(
-            folder / "run.json", lambda p: RunInfo.model_validate_json(p.read_bytes())
-        )
-        if info.format > FORMAT:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {folder}")
+        refuse_links(folder)
+        info, recipe = read_info(folder), read_recipe(folder)
+        store = open_store(folder / STORE)
+        side = recipe.patches.pixels + 2 * (recipe.margin or 0)
+        if store.shape[1:] != (len(info.channels), side, side):
             raise InputError(
-                f"{folder} was made by a newer version ({info.software}): update napari-tsimcne"
+                f"{folder} is damaged: its store holds patches of {store.shape[1:]}, not the "
+                f"{len(info.channels)} channels and {side} px a side of its recipe"
             )
-        if info.format < FORMAT:
-            raise InputError(
-                f"{folder} was made by an earlier version ({info.software}), which this one cannot "
-                "read: make the run again from its images"
-            )
-        recipe = read_or_explain(
-            folder / "recipe.json", lambda p: Recipe.model_validate_json(p.read_bytes())
-        )
-        table = read_or_explain(folder / "patches.parquet", pd.read_parquet)
-        run = cls(folder, info, recipe, validate_table(table))
-        if len(run.store) != len(run.table):
-            raise InputError(
-                f"{folder} is damaged: {len(run.table)} patches in its table, "
-                f"{len(run.store)} in its store"
-            )
-        return run
+        table = read_patches(folder / TABLE, len(store), info.images)
+        where = Whereabouts(folder, info.created)
+        info = info.model_copy(update={
+            "images": tuple(map(where.now, info.images)),
+            "labels": {name: where.now(record) for name, record in info.labels.items()},
+        })  # fmt: skip
+        return cls(folder, info, recipe, table)
 
     # --- what it holds ------------------------------------------------------------------------
 
     @property
     def store(self) -> np.ndarray:
         """Pixels of all patches with their margin, (N, C, S, S), a read-only memory map."""
-        return open_store(self.folder / "patches.npy")
+        return open_store(self.folder / STORE)
 
     @property
     def checkpoint_path(self) -> Path:
@@ -263,15 +254,9 @@ class Run:
         InputError
             Where there is no map yet, or it is damaged.
         """
-        path = self._file_of_map("embedding.parquet")
-        table = read_or_explain(path, pd.read_parquet)
         columns = list(MAP_COLUMNS[: self.recipe.map_dimensions])
-        if not set(columns) <= set(table) or len(table) != len(self.table):
-            raise InputError(f"the file {path} is damaged: it does not hold the map of this run")
-        coordinates = table[columns].to_numpy(np.float32)
-        if not np.isfinite(coordinates).all():
-            raise InputError(f"the file {path} is damaged: coordinates are not finite")
-        return coordinates
+        table = read_map(self._file_of_map(EMBEDDING), len(self.table), columns)
+        return table[columns].to_numpy(np.float32)
 
     @property
     def features(self) -> np.ndarray:
@@ -282,11 +267,7 @@ class Run:
         InputError
             Where there is no map yet, or they are damaged.
         """
-        path = self._file_of_map("features.npy")
-        features = read_or_explain(path, lambda p: np.load(p, mmap_mode="r", allow_pickle=False))
-        if features.ndim != 2 or len(features) != len(self.table):
-            raise InputError(f"the file {path} is damaged: it does not fit this run")
-        return features
+        return read_features(self._file_of_map(FEATURES), len(self.table))
 
     @property
     def map_digest(self) -> str:
@@ -297,7 +278,7 @@ class Run:
         InputError
             Where there is no map yet, or its file is missing.
         """
-        content = read_or_explain(self._file_of_map("embedding.parquet"), Path.read_bytes)
+        content = read_or_explain(self._file_of_map(EMBEDDING), Path.read_bytes)
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def _file_of_map(self, name: str) -> Path:
@@ -325,20 +306,32 @@ class Run:
         *,
         stopped: bool,
         write_weights: Callable[[Path], None],
+        versions: Mapping[str, str] | None = None,
     ) -> None:
-        """Write map, features and weights, each file whole; then note the new state."""
+        """Write map, features and weights, each file whole; then note the new state.
+
+        ``versions``: of what the map was learnt with, by name.
+
+        Raises
+        ------
+        InputError
+            Where the folder cannot be written to.
+        """
         with written_whole(self.weights_path) as draft:
             write_weights(draft)
-        with written_whole(self.folder / "features.npy") as draft, draft.open("wb") as file:
+        with written_whole(self.folder / FEATURES) as draft, draft.open("wb") as file:
             np.save(file, np.asarray(features, np.float32))
         axes = np.asarray(coordinates, np.float32).T
         embedding = pd.DataFrame(
             {"patch": self.table["patch"], **dict(zip(MAP_COLUMNS, axes, strict=False))}
         )
-        write_table(self.folder / "embedding.parquet", embedding)
-        state: Literal["trained", "stopped"] = "stopped" if stopped else "trained"
-        self.info = self.info.model_copy(update={"state": state})
-        write_text(self.folder / "run.json", self.info.model_dump_json(indent=2))
+        write_table(self.folder / EMBEDDING, embedding)
+        state = "stopped" if stopped else "trained"
+        learnt: dict[str, Any] = {"state": state, "versions": dict(versions or {})}
+        self.info = self.info.model_copy(update=learnt)
+        # Images stay recorded where they were: the run may go back to where it came from.
+        recorded = read_info(self.folder).model_copy(update=learnt)
+        write_info_and_recipe(self.folder, recorded, self.recipe)
         if not stopped:
             self.checkpoint_path.unlink(missing_ok=True)
 
@@ -363,6 +356,11 @@ def ranges_by_image(
     }
 
 
+def store_bytes(patches: int, image: ImageSource, cut: Cut) -> int:
+    """Return how large a store of so many patches of images like this one is."""
+    return patches * image.channels * cut.side**2 * image.dtype.itemsize
+
+
 def _more_patches(recipe: Recipe, images: int) -> str:
     if isinstance(recipe.patches, Grid):
         return "use a smaller stride, or add images"
@@ -374,7 +372,7 @@ def _more_patches(recipe: Recipe, images: int) -> str:
 def _refuse_used(folder: Path) -> None:
     if folder.is_file():
         raise InputError(f"{folder} is a file: choose a new folder for the run")
-    if (folder / "run.json").exists():
+    if (folder / INFO).exists():
         raise InputError(f"{folder} holds another run: choose a new folder, nothing was changed")
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"the folder {folder} is not empty: choose a new folder for the run")
@@ -386,10 +384,10 @@ def _clear(folder: Path, existed: bool) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         return
     for name in (
-        "patches.npy",
-        ".patches.npy.writing",
-        "patches.parquet",
-        "recipe.json",
-        "run.json",
+        STORE,
+        f".{STORE}.writing",
+        TABLE,
+        RECIPE,
+        INFO,
     ):
         (folder / name).unlink(missing_ok=True)

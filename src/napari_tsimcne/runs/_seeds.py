@@ -20,14 +20,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Finished
 from napari_tsimcne.explore import NEIGHBORS, nearest, shared
-from napari_tsimcne.runs._files import write_text, written_whole
-from napari_tsimcne.runs._run import Run
+from napari_tsimcne.runs._files import cannot_write, read_or_explain, written_whole
+from napari_tsimcne.runs._parquet import parse_table
+from napari_tsimcne.runs._run import STORE, TABLE, Run
+from napari_tsimcne.runs._run_info import read_info, write_info_and_recipe
 from napari_tsimcne.runs._training_record import EventReader
+from napari_tsimcne.runs._trust import parse_json, refuse_links
 
 FOLDER, FILE = "seeds", "stability.parquet"
 COLUMN = "stability"
@@ -96,16 +99,20 @@ def with_seed(run: Run, folder: Path, seed: int) -> Run:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"{folder} is in use: choose a new folder for the seed {seed}")
     recipe = run.recipe.model_copy(update={"seed": seed})
-    info = run.info.model_copy(update={"state": "cut"})
+    # Images stay recorded where they were.
+    info = read_info(run.folder).model_copy(update={"state": "cut", "versions": {}})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _link_or_copy(run.folder / "patches.npy", folder / "patches.npy")
-        shutil.copyfile(run.folder / "patches.parquet", folder / "patches.parquet")
-        write_text(folder / "recipe.json", recipe.model_dump_json(indent=2))
-        write_text(folder / "run.json", info.model_dump_json(indent=2))
+        _link_or_copy(run.folder / STORE, folder / STORE)
+        shutil.copyfile(run.folder / TABLE, folder / TABLE)
+        write_info_and_recipe(folder, info, recipe)
     except OSError as error:
+        refused = cannot_write(folder, error)
         shutil.rmtree(folder, ignore_errors=True)
-        raise InputError(f"the run folder {folder} cannot be written ({error})") from error
+        raise refused from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return Run.open(folder)
 
 
@@ -119,6 +126,8 @@ def seed_run(run: Run, seed: int) -> Run:
     """
     _refuse_unfinished(run)
     folder = run.folder / FOLDER / str(seed)
+    if folder.parent.is_dir():
+        refuse_links(folder.parent)
     if (folder / "run.json").is_file():
         return Run.open(folder)
     # What a process that was killed has left is no run.
@@ -127,8 +136,18 @@ def seed_run(run: Run, seed: int) -> Run:
 
 
 def seed_runs(run: Run) -> list[Run]:
-    """Return the runs of other seeds in a run's folder, by seed, learnt to their end or not."""
-    found = (run.folder / FOLDER).glob("*/run.json")
+    """Return the runs of other seeds in a run's folder, by seed, learnt to their end or not.
+
+    Raises
+    ------
+    InputError
+        Where one of them is damaged, or a link.
+    """
+    folder = run.folder / FOLDER
+    if not folder.is_dir():
+        return []
+    refuse_links(folder)
+    found = folder.glob("*/run.json")
     return sorted((Run.open(path.parent) for path in found), key=lambda other: other.recipe.seed)
 
 
@@ -159,7 +178,8 @@ def compare_seeds(run: Run, neighbors: int = NEIGHBORS) -> Comparison:
     Raises
     ------
     InputError
-        Where the run was not learnt to its end, or there is no other.
+        Where the run was not learnt to its end, there is no other, one has other patches, or the
+        run cannot be written to.
     """
     run = Run.open(run.folder)
     _refuse_unfinished(run)
@@ -167,19 +187,16 @@ def compare_seeds(run: Run, neighbors: int = NEIGHBORS) -> Comparison:
     others = [other for other in seed_runs(run) if other.info.state == "trained"]
     if not others:
         raise InputError(f"{run.folder.name} was learnt with one seed only: train another one")
+    if any(len(other.table) != len(run.table) for other in others):
+        raise InputError(f"a run in {run.folder / FOLDER} is of other patches: remove it")
     near = np.stack([nearest(other.coordinates, neighbors) for other in others])
     own = nearest(coordinates, neighbors)
     values = np.asarray(np.mean([shared(own, other) for other in near], axis=0), np.float32)
     found = Comparison(tuple(other.recipe.seed for other in others), values, near)
     made = _Made(seeds=found.seeds, neighbors=found.neighbors, map=run.map_digest)
     table = pa.table({"patch": run.table["patch"].to_numpy(), COLUMN: values})
-    try:
-        with written_whole(run.folder / FILE) as draft:
-            pq.write_table(
-                table.replace_schema_metadata({KEY: made.model_dump_json().encode()}), draft
-            )
-    except OSError as error:
-        raise InputError(f"the stability could not be written ({error})") from error
+    with written_whole(run.folder / FILE) as draft:
+        pq.write_table(table.replace_schema_metadata({KEY: made.model_dump_json().encode()}), draft)
     return found
 
 
@@ -206,12 +223,18 @@ def _read_stability(run: Run) -> np.ndarray | None:
     path = run.folder / FILE
     if not path.is_file():
         return None
+
+    def parse(path: Path) -> np.ndarray | None:
+        table, metadata = parse_table(path, len(run.table))
+        made = _Made.model_validate(parse_json(metadata[KEY]))
+        values = table[COLUMN].to_numpy()
+        if values.dtype.kind != "f" or not ((values >= 0) & (values <= 1)).all():
+            raise ValueError("it holds no shares")
+        return values.astype(np.float32) if made.map == run.map_digest else None
+
     try:
-        table = pq.read_table(path)
-        made = _Made.model_validate_json((table.schema.metadata or {})[KEY])
-        values = table[COLUMN].to_numpy().astype(np.float32, casting="same_kind")
-        return values if made.map == run.map_digest else None
-    except (OSError, ValueError, TypeError, KeyError, ValidationError):
+        return read_or_explain(path, parse)
+    except InputError:
         return None
 
 

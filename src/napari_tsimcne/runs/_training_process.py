@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Event, Failed, Finished
 from napari_tsimcne.runs._endings import why_it_ended
+from napari_tsimcne.runs._files import cannot_write
 from napari_tsimcne.runs._training_record import (
     LOG,
     EventReader,
@@ -43,7 +45,7 @@ class TrainingProcess:
     Raises
     ------
     InputError
-        Where another process trains the run.
+        Where another process trains the run, or its folder cannot be written.
     """
 
     def __init__(
@@ -63,7 +65,7 @@ class TrainingProcess:
         ]  # fmt: skip
         self._folder, self._left = folder, False
         self._reader = EventReader(folder, skip=True)
-        with (folder / LOG).open("wb") as log:
+        with _new_log(folder) as log:
             self._child: subprocess.Popen | None = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -162,3 +164,13 @@ class TrainingProcess:
             "use fewer or smaller patches, or a smaller batch, or resume when other programs are "
             "closed",
         )
+
+
+def _new_log(folder: Path) -> BinaryIO:
+    """Open what a training prints into; never one that lies elsewhere."""
+    path = folder / LOG
+    try:
+        path.unlink(missing_ok=True)
+        return path.open("xb")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
