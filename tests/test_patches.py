@@ -336,6 +336,13 @@ def test_ranges_come_from_percentiles_or_the_type():
     assert (found.low, found.high) == (0, 65535)
 
 
+def test_yes_and_no_have_a_range_too():
+    store = np.zeros((4, 1, 6, 6), bool)
+    store[:, :, :3] = True
+    (found,) = channel_ranges(store, ["mask"], Normalization())
+    assert (found.low, found.high) == (0, 1)
+
+
 def test_rare_spots_are_no_constant_and_constants_are_refused():
     store = np.zeros((50, 1, 10, 10), np.uint8)
     with pytest.raises(InputError, match="nothing to learn"):

@@ -44,6 +44,8 @@ def channel_ranges(
     ranges, constant = [], 0
     for channel, name in enumerate(names):
         values = store[chosen, channel]
+        if values.dtype == bool:  # of which there are no percentiles
+            values = values.view(np.uint8)
         low, high = float(values.min()), float(values.max())
         constant += low == high
         if normalization.method != "none":
