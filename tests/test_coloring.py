@@ -237,3 +237,62 @@ def test_density_is_that_of_the_distribution_the_points_are_from():
     far = np.r_[points, [[1e4, 0]]]
     assert density(far)[-1] < 0.01
     assert (density(np.ones((5, 2))) == 1).all()
+
+
+# --- columns that are added -----------------------------------------------------------------------
+
+
+def test_added_columns_can_be_coloured_by_until_they_are_taken_away():
+    exploration = exploration_of(drug=["a", "b"] * 20, area=np.arange(40.0))
+    coloring, told = Coloring(exploration), []
+    coloring.choices_changed.connect(lambda: told.append(list(coloring.choices)))
+    kept = np.linspace(0, 1, 40)
+    before = exploration.table
+    names = exploration.add_columns(pd.DataFrame({"kept": kept, "same": 1.0}), "checks")
+    assert names == {"kept": "kept", "same": "same"}
+    assert "kept" not in before, "another thread may still read it"
+    assert told == [["cluster", "density", "drug", "area", "kept"]]
+    coloring.choose("kept")
+    assert coloring.limits == pytest.approx((0, 1), abs=0.02)
+    exploration.add_columns(pd.DataFrame({"kept": 2 + kept}), "checks")
+    assert coloring.column == "kept" and coloring.limits == pytest.approx((2, 3), abs=0.02)
+    assert "same" not in exploration.table
+    exploration.remove_columns("checks")
+    assert coloring.column == "cluster" and exploration.table.equals(before)
+    with pytest.raises(ValueError, match="40 patches"):
+        exploration.add_columns(pd.DataFrame({"kept": kept[1:]}), "checks")
+
+
+def test_what_is_isolated_stays_while_other_columns_change():
+    exploration = exploration_of(drug=["a", "b"] * 20)
+    coloring = Coloring(exploration)
+    coloring.choose("drug")
+    coloring.isolate(["a"])
+    exploration.add_columns(pd.DataFrame({"kept": np.arange(40)}), "checks")
+    assert coloring.column == "drug" and coloring.shown.sum() == 20
+
+
+names_asked = st.lists(
+    st.sampled_from(["drug", "cluster", "map_x", "density", "kept"]), unique=True
+)
+
+
+@given(names_asked, names_asked)
+def test_names_of_added_columns_are_their_own(first, second):
+    exploration = exploration_of(drug=list("ab") * 3)
+    random = np.random.default_rng(0)
+    coloring = Coloring(exploration)
+    coloring.choose("density")
+    was = coloring.colors.copy()
+    for _ in range(2):
+        for source, asked in (("checks", first), ("difference", second)):
+            values = pd.DataFrame({name: random.normal(size=6) for name in asked}, range(6))
+            named = exploration.add_columns(values, source)
+            for name, new in named.items():
+                assert np.array_equal(exploration.columns()[new], values[name])
+        columns = list(exploration.columns().columns)
+        assert len(set(columns)) == len(columns) == 5 + len(first) + len(second)
+        assert set(columns[2 : 2 + len(first) + len(second)]).isdisjoint(["map_x", "cluster"])
+        assert np.array_equal(coloring.colors, was), "the density of the map"
+        assert len(set(coloring.choices)) == len(coloring.choices)
+    assert exploration.table["drug"].tolist() == list("ab") * 3

@@ -1,5 +1,7 @@
 """The map explored: selection, clusters, colours, neighbours, checks. Models only, no window."""
 
+from napari_tsimcne.explore._aspects import Aspect, aspects
+from napari_tsimcne.explore._checks import MapChecks
 from napari_tsimcne.explore._classes import MISSING_COLOR, PLAIN_COLOR
 from napari_tsimcne.explore._cluster_table import (
     cluster_table,
@@ -18,11 +20,25 @@ from napari_tsimcne.explore._clustering import (
 from napari_tsimcne.explore._clusters import NONE, Cluster, Clusters
 from napari_tsimcne.explore._coloring import Category, Coloring
 from napari_tsimcne.explore._colors import class_colors, rgba
+from napari_tsimcne.explore._conditions import (
+    compare_conditions,
+    comparison_doubts,
+    condition_shares,
+    ordered_texts,
+    replicate_shares,
+    share_doubts,
+)
+from napari_tsimcne.explore._confounds import Confounds, confounds
+from napari_tsimcne.explore._difference import DifferenceMap, difference_map, difference_text
+from napari_tsimcne.explore._doses import dose_shares, dose_trends, replicate_dose_shares
 from napari_tsimcne.explore._evaluate import Evaluation, evaluate, knn_accuracy
 from napari_tsimcne.explore._exploration import Exploration
+from napari_tsimcne.explore._faithfulness import Faithfulness, faithfulness
 from napari_tsimcne.explore._find import find, written
+from napari_tsimcne.explore._findings import Finding, Severity, Stability, Topic, in_percent
 from napari_tsimcne.explore._history import History
 from napari_tsimcne.explore._lasso import points_in_lasso
+from napari_tsimcne.explore._modes import cluster_modes
 from napari_tsimcne.explore._neighbors import similar
 from napari_tsimcne.explore._ordering import (
     by_column,
@@ -32,6 +48,8 @@ from napari_tsimcne.explore._ordering import (
     unusual,
 )
 from napari_tsimcne.explore._pictures import composite, rgb_pictures
+from napari_tsimcne.explore._plate import plate_of, plate_table
+from napari_tsimcne.explore._questions import shown
 from napari_tsimcne.explore._raster import (
     LONGEST,
     NOTHING,
@@ -51,7 +69,9 @@ from napari_tsimcne.explore._stability import (
     stability_text,
     together,
 )
+from napari_tsimcne.explore._suspects import Suspects, suspects
 from napari_tsimcne.explore._thumbnails import lay_out, without_overlap
+from napari_tsimcne.explore._truth import TruthScores, truth_scores
 
 __all__ = [
     "LONGEST",
@@ -60,48 +80,80 @@ __all__ = [
     "NONE",
     "NOTHING",
     "PLAIN_COLOR",
+    "Aspect",
     "Category",
     "Cluster",
     "Clusters",
     "Coloring",
+    "Confounds",
+    "DifferenceMap",
     "Evaluation",
     "Exploration",
+    "Faithfulness",
+    "Finding",
     "History",
+    "MapChecks",
     "Method",
     "Mode",
     "PaintedArray",
     "Raster",
     "Selection",
+    "Severity",
+    "Stability",
+    "Suspects",
+    "Topic",
+    "TruthScores",
+    "aspects",
     "automatic_clusters",
     "by_column",
     "by_similarity",
     "chance",
     "class_colors",
+    "cluster_modes",
     "cluster_stability",
     "cluster_table",
+    "compare_conditions",
+    "comparison_doubts",
     "composite",
+    "condition_shares",
+    "confounds",
     "counted",
+    "difference_map",
+    "difference_text",
+    "dose_shares",
+    "dose_trends",
     "doubts",
     "evaluate",
+    "faithfulness",
     "find",
     "groupings",
+    "in_percent",
     "knn_accuracy",
     "lay_out",
     "medoids",
     "nearest",
+    "ordered_texts",
     "percent",
     "pixels_a_window",
+    "plate_of",
+    "plate_table",
     "points_in_lasso",
     "reduced",
+    "replicate_dose_shares",
+    "replicate_shares",
     "representative",
     "rgb_pictures",
     "rgba",
+    "share_doubts",
     "shared",
+    "shown",
     "shuffled",
     "similar",
     "stability",
     "stability_text",
+    "suspects",
     "together",
+    "truth_scores",
     "unusual",
     "value_counts",
     "values_of_labels",

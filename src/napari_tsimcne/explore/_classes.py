@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 import numpy as np
@@ -157,14 +158,14 @@ def classes_of(column: pd.Series) -> Classes:
     names = [texts[i] for i in kept]
     colors = class_colors(len(kept))
     if others:
-        names.append(_differing(f"other ({others:,})", names))
+        names.append(differing(f"other ({others:,})", names))
         colors.append(OTHER_COLOR)
     # What is not kept is of the class after these; the last place is that of a missing value.
     moved = np.full(len(texts) + 1, len(kept), np.int32)
     moved[kept] = np.arange(len(kept))
     if (codes < 0).any():
         moved[-1] = len(names)
-        names.append(_differing(MISSING, names))
+        names.append(differing(MISSING, names))
         colors.append(MISSING_COLOR)
     return Classes(moved[codes], tuple(names), tuple(colors), tuple(names))
 
@@ -178,7 +179,7 @@ def classes_of_clusters(clusters: Clusters) -> Classes:
     outside = codes < 0
     codes[outside] = len(keys)
     if outside.any():
-        names.append(_differing(MISSING, names))
+        names.append(differing(MISSING, names))
         colors.append(MISSING_COLOR if keys else PLAIN_COLOR)
         keys.append(NONE)
     return Classes(codes, tuple(names), tuple(colors), tuple(keys))
@@ -198,7 +199,7 @@ def scale_of(values: np.ndarray) -> Scale:
     return Scale(levels.astype(np.int32), (float(low), float(high)), int(missing.sum()))
 
 
-def _differing(name: str, taken: list[str]) -> str:
+def differing(name: str, taken: Container[str]) -> str:
     """Put a name that is taken into brackets."""
     while name in taken:
         name = f"({name})"

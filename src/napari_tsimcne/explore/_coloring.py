@@ -57,7 +57,7 @@ class Coloring:
 
     Text, yes and no, and at most 12 different whole numbers are classes (`categories`), other
     numbers a scale (`limits`, `colormap`). ``changed`` is emitted after every change of colours,
-    of classes, or of what is shown.
+    of classes, or of what is shown, ``choices_changed`` after one of what can be coloured by.
 
     Parameters
     ----------
@@ -66,18 +66,20 @@ class Coloring:
     """
 
     changed = Signal()
+    choices_changed = Signal()
 
     def __init__(self, exploration: Exploration) -> None:
         self._exploration = exploration
         self._column = CLUSTER
         self._hidden: set[object] = set()
-        # The table does not change: what was read of it once is kept.
+        # Until columns change, what was read of them once is kept.
         self._read: dict[str, Classes | Scale] = {}
         self._source: Classes | Scale = classes_of_clusters(exploration.clusters)
         self._colors: np.ndarray | None = None
         self._placed = exploration.placed
         exploration.clusters.changed.connect(self._on_clusters)
         exploration.moved.connect(self._on_moved)
+        exploration.columns_changed.connect(self._on_columns)
 
     # --- columns ------------------------------------------------------------------------------
 
@@ -249,6 +251,23 @@ class Coloring:
             self._tell()
         elif not np.array_equal(before, self._placed):
             self.changed.emit()
+
+    def _on_columns(self, names: frozenset[str]) -> None:
+        of_density = self._column == self._density_name
+        self.__dict__.pop("choices", None)
+        self.__dict__.pop("_density_name", None)
+        for name in (*names, DENSITY, DENSITY_OF_MAP):
+            self._read.pop(name, None)
+        if of_density:
+            # Its name is another where a column has taken it.
+            self._column = self._density_name
+            self._read[self._column] = self._source
+        self.choices_changed.emit()
+        if self._column not in self.choices:
+            self.choose(CLUSTER)
+        elif self._column in names:
+            self._source, self._hidden = self._look_up(self._column), set()
+            self._tell()
 
     def _tell(self) -> None:
         self._colors = None

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from psygnal import Signal
 
+from napari_tsimcne.explore._classes import differing
 from napari_tsimcne.explore._clusters import Cluster, Clusters
 from napari_tsimcne.explore._history import History
 from napari_tsimcne.explore._selection import Selection
+
+OF_THE_MAP = ("map_x", "map_y", "cluster")
+"""Names of the columns that `Exploration.columns` adds."""
 
 
 class Exploration:
     """A map and what was found on it.
 
     ``moved`` is emitted when the map has changed under what was found, as it does while it is
-    being learnt.
+    being learnt; ``columns_changed`` carries the names of columns that were added to
+    the table, were taken from it, or have other values.
 
     Parameters
     ----------
@@ -34,6 +40,7 @@ class Exploration:
     """
 
     moved = Signal()
+    columns_changed = Signal(frozenset)
 
     def __init__(
         self,
@@ -46,6 +53,8 @@ class Exploration:
         selected: np.ndarray | None = None,
     ) -> None:
         self.table = table
+        self._own_columns = list(table.columns)
+        self._added: dict[str, dict[str, Any]] = {}
         self.coordinates = np.zeros((len(table), 2), np.float32)
         self.placed = np.zeros(len(table), bool)
         """Which patches have a place on the map, (N,)."""
@@ -71,6 +80,58 @@ class Exploration:
     def features(self) -> np.ndarray:
         """Features H, (N, D) float32; read when first asked for."""
         return self._features()
+
+    @property
+    def own_table(self) -> pd.DataFrame:
+        """The patch table without what `add_columns` has added."""
+        return self.table[self._own_columns]
+
+    def add_columns(self, columns: pd.DataFrame, source: str) -> dict[str, str]:
+        """Add what was found of each patch to the table, as columns of it.
+
+        They take the place of those that the same source has added before. A name that is taken
+        already is put into brackets.
+
+        Parameters
+        ----------
+        columns
+            N rows in the order of the patches, of any index.
+        source
+            What has found them.
+
+        Returns
+        -------
+        The name in the table of each of the columns.
+
+        Raises
+        ------
+        ValueError
+            Where there are not N rows.
+        """
+        if len(columns) != len(self.table):
+            raise ValueError(f"columns of {len(self.table)} patches are needed, not {len(columns)}")
+        others = [one for name, one in self._added.items() if name != source]
+        taken = {*self._own_columns, *OF_THE_MAP, *(name for one in others for name in one)}
+        names: dict[str, str] = {}
+        for name in columns.columns:
+            names[name] = differing(str(name), taken)
+            taken.add(names[name])
+        self._replace(source, {names[name]: columns[name].array for name in columns.columns})
+        return names
+
+    def remove_columns(self, source: str) -> None:
+        """Take away what a source has added to the table."""
+        self._replace(source, {})
+
+    def _replace(self, source: str, found: dict[str, Any]) -> None:
+        before = self._added.pop(source, {})
+        if found:
+            self._added[source] = found
+        if before or found:
+            added = {name: values for one in self._added.values() for name, values in one.items()}
+            # Another table: the one before may be read in another thread.
+            self.table = self.own_table.assign(**added)
+            self.columns_changed.emit(frozenset([*before, *found]))
 
     def columns(self) -> pd.DataFrame:
         """Return the patch table with the map, and the name of each patch's cluster."""

@@ -58,19 +58,28 @@ def unusual(features: np.ndarray, rows: np.ndarray, seed: int = 0) -> np.ndarray
     rows = np.asarray(rows)
     if len(rows) < 3:
         return rows
+    return rows[np.argsort(likeness(features, rows, seed), kind="stable")]
+
+
+def likeness(features: np.ndarray, rows: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return how similar patches are to the most similar of ``rows``, (n,) float32 in -1..1.
+
+    It is the mean cosine, in the features H, to the 15 nearest others. Of more than 4,096 patches,
+    neighbours are sought in a sample.
+    """
     sample = np.arange(len(rows))
     if len(rows) > MOST_COMPARED:
         sample = np.random.default_rng(seed).choice(len(rows), MOST_COMPARED, replace=False)
     compared = unit_features(features, rows[sample])
     count = min(NEIGHBORS, len(sample) - 1)
-    likeness = np.empty(len(rows), np.float32)
+    found = np.empty(len(rows), np.float32)
     for part in blocks(len(rows), max(features.shape[1], len(sample))):
         products = unit_features(features, rows[part]) @ compared.T
         # No patch is a neighbour of itself.
         own = np.flatnonzero((sample >= part.start) & (sample < part.stop))
         products[sample[own] - part.start, own] = -np.inf
-        likeness[part] = np.partition(products, -count, axis=1)[:, -count:].mean(axis=1)
-    return rows[np.argsort(likeness, kind="stable")]
+        found[part] = np.partition(products, -count, axis=1)[:, -count:].mean(axis=1)
+    return found
 
 
 def by_similarity(features: np.ndarray, rows: np.ndarray, first: int) -> np.ndarray:
