@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_tsimcne.errors import InputError
@@ -31,7 +31,8 @@ def new_file(path: Path, overwrite: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error})") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 @contextmanager
