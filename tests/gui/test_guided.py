@@ -19,6 +19,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
+from napari_tsimcne.export import Excerpt, export_table
 from napari_tsimcne.recipe import Grid, Objects
 
 pytestmark = needs_display
@@ -71,7 +72,7 @@ def test_from_files_to_an_exported_cluster(viewer, qtbot, tmp_path, real_data, k
     exploration.clusters.describe(cluster.id, name="left")
 
     path = tmp_path / "left.csv"
-    dock.map_panel.export(path)
+    export_table(Excerpt.selected(explorer.run, exploration), path)
     table = pd.read_csv(path)
     assert len(table) == selected.sum() and set(table["cluster"]) == {"left"}
     assert set(table["drug"]) <= {"Wortmannin", "LY294002"} and table["map_x"].notna().all()

@@ -117,7 +117,8 @@ def test_a_patch_comes_into_view_and_is_marked(movie, viewer, qtbot, monkeypatch
     assert np.allclose(viewer.camera.center[-2:], world_of(movie, 60)[-2:])
     assert viewer.camera.zoom == zoom and not selected(movie)
     mark = viewer.layers["patch in view"]
-    assert np.allclose(mark.data[:, 0].mean(axis=0), movie.run.table.loc[60, ["t", "y", "x"]])
+    place = movie.run.table.loc[60, ["t", "y", "x"]].to_numpy(float)
+    assert np.allclose(mark.data[:, 0].mean(axis=0), place)
     qtbot.waitUntil(lambda: "patch in view" not in viewer.layers)
 
     # Too small to be seen: the view is zoomed in.

@@ -21,6 +21,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_tsimcne.events import Finished
+from napari_tsimcne.export import Excerpt, export_table
 from napari_tsimcne.gui._map_view import dock_of
 from napari_tsimcne.runs import Run, TrainingProcess
 from napari_tsimcne.samples import nuclei_layers, synthetic_field
@@ -102,8 +103,9 @@ def test_from_layers_to_an_exported_selection(dock, viewer, qtbot, tmp_path):
     assert viewer.layers["selected patches"].units == viewer.layers["DNA"].units
 
     # What is exported is what is selected.
-    dock.map_panel.export(tmp_path / "selected.csv")
-    exported = pd.read_csv(tmp_path / "selected.csv")
+    path = tmp_path / "selected.csv"
+    export_table(Excerpt.selected(run, dock.explorer.exploration), path)
+    exported = pd.read_csv(path)
     assert list(exported["patch"]) == list(np.flatnonzero(inside))
     assert np.allclose(exported[["map_x", "map_y"]], run.coordinates[inside], atol=1e-4)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,15 +104,24 @@ class Crops:
 
     def pictures(self, rows: np.ndarray) -> np.ndarray:
         """Return the patches of these rows as pictures, (n, S, S, 3) uint8."""
+        return self._pictures(rows, self._look, np.flatnonzero(self.shown))
+
+    def still(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return `pictures` as they look now, for another thread, whatever is changed meanwhile."""
+        looks = {name: self._look(name) for name in self._ranges}
+        return partial(self._pictures, look_of=looks.__getitem__, on=np.flatnonzero(self.shown))
+
+    def _pictures(
+        self, rows: np.ndarray, look_of: Callable[[str], _Look], on: np.ndarray
+    ) -> np.ndarray:
         rows = np.asarray(rows, dtype=np.intp)
         found = np.zeros((len(rows), self.side, self.side, 3), np.uint8)
         inner = slice(self._margin, self._margin + self.side)
-        on = np.flatnonzero(self.shown)
         names = self._images[rows]
         for name in dict.fromkeys(names):
             here = np.flatnonzero(names == name)
             pixels = self._store[rows[here]][:, on, inner, inner]
-            look = self._look(name)
+            look = look_of(name)
             if self.rgb and len(on) == len(self.shown):
                 found[here] = rgb_pictures(pixels, look.limits)
             else:
@@ -128,11 +138,13 @@ class Crops:
         self.changed.emit()
 
     def _look(self, name: str) -> _Look:
-        # Pictures are made in other threads too, while looks are cleared in this one.
-        look = self._looks.get(name)
+        # Pictures are made in other threads too, while looks are cleared in this one: what was
+        # looked up before that is not kept after it.
+        looks = self._looks
+        look = looks.get(name)
         if look is None:
             look = self._look_of(self._layers.get(name, ()), self._ranges[name])
-            self._looks[name] = look
+            looks[name] = look
         return look
 
     def _look_of(self, layers: tuple[Image, ...], ranges: np.ndarray) -> _Look:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +17,18 @@ from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._advisor import Advisor
 from napari_tsimcne.gui._at_close import AtClose, ask_at_close
 from napari_tsimcne.gui._column import Column
-from napari_tsimcne.gui._compare import StabilitySummary
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._form import TrainingForm
 from napari_tsimcne.gui._image_view import ImageView
 from napari_tsimcne.gui._inputs import Inputs
 from napari_tsimcne.gui._job import Job
 from napari_tsimcne.gui._map_jobs import MapJobs
-from napari_tsimcne.gui._map_panel import MapPanel
+from napari_tsimcne.gui._map_step import MapStep
 from napari_tsimcne.gui._map_view import dock_of
 from napari_tsimcne.gui._open import link_addition, link_images, link_inputs, still_there
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.gui._remembered import remember_recipe
 from napari_tsimcne.gui._sentences import left_out
-from napari_tsimcne.gui._step import Step
 from napari_tsimcne.gui._training_job import TrainingJob
 from napari_tsimcne.gui._training_panel import TrainingPanel
 from napari_tsimcne.gui._unfinished import UnfinishedRuns
@@ -44,7 +43,6 @@ from napari_tsimcne.runs import (
     own_run,
     refused_additions,
     remember_run,
-    stability_column,
 )
 
 if TYPE_CHECKING:
@@ -88,19 +86,23 @@ class TsimcneDock(QWidget):
         self.panel.resume_wanted.connect(self.resume)
         self.panel.stop_wanted.connect(self.stop)
         self.form.train_step.add(self.panel)
-        self.map_panel = MapPanel()
+        self.map_step = MapStep()
+        self.map_panel, self.stability = self.map_step.panel, self.map_step.stability
         self.map_panel.run_chosen.connect(self._open_chosen)
         self.map_jobs = MapJobs(self.viewer, self)
         self.map_panel.add_wanted.connect(lambda: self._ask_for(self.map_jobs.add_images))
         self.map_panel.compare_wanted.connect(lambda: self._ask_for(self.map_jobs.compare_seeds))
+        for signal, do in (
+            (self.map_panel.export_wanted, self.map_jobs.export),
+            (self.map_panel.find_wanted, self.map_jobs.find_images),
+            (self.map_panel.check_wanted, Explorer.show_checks),
+            (self.map_panel.conditions_wanted, Explorer.show_conditions),
+        ):
+            signal.connect(partial(self._with_explorer, do))
+        self.map_jobs.moved.found.connect(self._on_images_found)
         self.map_jobs.begun.connect(self._start)
         self.map_jobs.added.connect(self._on_added)
         self.map_jobs.compared.connect(self._on_compared)
-        self.stability = StabilitySummary()
-        self.stability.hide()
-        self.stability.colour_wanted.connect(self._color_by_stability)
-        self.map_step = Step(5, "Map", True)
-        self.map_step.add(self.map_panel, self.stability)
         content = QWidget()
         layout = QVBoxLayout(content)
         for widget in (self.unfinished, self.form, self.map_step):
@@ -118,8 +120,7 @@ class TsimcneDock(QWidget):
         run = self.explorer.run if self.explorer is not None else None
         unfinished = run is not None and run.info.state != "trained"
         self.panel.allow(train=self.form.ready, resume=unfinished)
-        self.map_step.tell(self.map_panel.show_explorer(self.explorer, busy))
-        self.map_step.summary.setToolTip(str(run.folder) if run is not None else "")
+        self.map_step.show_explorer(self.explorer, busy)
 
     # --- training -----------------------------------------------------------------------------
 
@@ -259,6 +260,7 @@ class TsimcneDock(QWidget):
             self._look_at(layers)
         self._set_run(run, exploration, layers)
         self._warn_of_refused(run)
+        self.map_jobs.moved.ask(run)
         if is_training(run.folder):
             job = TrainingJob(run.folder, self.form.training.device_name)
             self._start_training(job, "Following the training")
@@ -287,11 +289,11 @@ class TsimcneDock(QWidget):
     def _set_run(
         self, run: Run, exploration: Exploration, layers: Mapping[str, LinkedLayer]
     ) -> None:
+        self.map_jobs.leave_map()
         if self.explorer is not None:
             self.explorer.close()
             self.explorer = None
-        self.stability.release()
-        self.stability.hide()
+        self.map_step.leave_map()
         self.explorer = Explorer(self.viewer, run, exploration, layers, self)
         self.explorer.changed.connect(self._refresh)
         # The images have another room then.
@@ -299,6 +301,10 @@ class TsimcneDock(QWidget):
         self._refresh()
 
     # --- further work on the map --------------------------------------------------------------
+
+    def _with_explorer(self, do: Callable[[Explorer], None], *_: object) -> None:
+        if self.explorer is not None:
+            do(self.explorer)
 
     def _ask_for(self, ask: Callable[[Run, str], None]) -> None:
         assert self.explorer is not None
@@ -319,12 +325,19 @@ class TsimcneDock(QWidget):
             "it was trained on."
         )
 
+    def _on_images_found(self) -> None:
+        """Show the images of the run that were found where they are now."""
+        assert self.explorer is not None
+        run = extended(Run.open(self.explorer.run.folder))
+        layers = link_images(self.viewer, run)
+        self._show_again(run, layers)
+        self._look_at(layers)
+
     def _on_compared(self, found: Comparison) -> None:
         """Tell how stable the map is, and let it be coloured by that."""
         assert self.explorer is not None
         exploration = self._show_again(self.explorer.run)
-        self.stability.show_values(found, exploration.clusters)
-        self.stability.show()
+        self.map_step.show_stability(found, exploration.clusters)
         self._end_job("Done: see below how stable the map is.")
 
     def _show_again(self, run: Run, new: Mapping[str, LinkedLayer] | None = None) -> Exploration:
@@ -338,10 +351,6 @@ class TsimcneDock(QWidget):
         exploration = open_exploration(run)
         self._set_run(run, exploration, layers | dict(new or {}))
         return exploration
-
-    def _color_by_stability(self) -> None:
-        assert self.explorer is not None
-        self.explorer.coloring.choose(stability_column(self.explorer.run.table))
 
     def _warn_of_refused(self, run: Run) -> None:
         refused = refused_additions(run)
@@ -393,5 +402,6 @@ class TsimcneDock(QWidget):
             self.job = None
         self.form.release()
         self.image_view.release()
+        self.map_jobs.release()
         for advisor in self.advisors:
             advisor.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -10,8 +11,10 @@ from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_tsimcne.events import MapMoved
-from napari_tsimcne.explore import Coloring, Exploration
+from napari_tsimcne.explore import Coloring, Exploration, MapChecks
+from napari_tsimcne.gui._checks import ChecksPanel
 from napari_tsimcne.gui._clusters_view import ClustersView
+from napari_tsimcne.gui._conditions import ConditionsPanel
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._gallery import Gallery
 from napari_tsimcne.gui._later import later
@@ -21,9 +24,10 @@ from napari_tsimcne.gui._map_view import MapView, dock_of
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.runs import Autosave, Run
 
-MAP_NAME = "t-SimCNE map"
-GALLERY_NAME = "t-SimCNE gallery"
-CLUSTERS_NAME = "t-SimCNE clusters"
+PREFIX = "t-SimCNE "
+MAP_NAME, GALLERY_NAME = f"{PREFIX}map", f"{PREFIX}gallery"
+CLUSTERS_NAME, CHECKS_NAME = f"{PREFIX}clusters", f"{PREFIX}checks"
+CONDITIONS_NAME = f"{PREFIX}conditions"
 LAYER_LIST_WIDTH = 320
 GALLERY_SHARE = 0.3
 """Of the height of the column that map and gallery share."""
@@ -67,11 +71,16 @@ class Explorer(QObject):
         self.map_view: MapView | None = None
         self.gallery: Gallery | None = None
         self.clusters_view: ClustersView | None = None
+        self.checks_panel: ChecksPanel | None = None
+        self._checks: MapChecks | None = None
+        """What was found, while its panel is closed."""
+        self.conditions_panel: ConditionsPanel | None = None
         self._map_copy: MapCopy | None = None
         self._viewer, self._beside = viewer, beside
         self._failed_to_save.connect(lambda reason: show_error(f"t-SimCNE: {reason}"))
         self._autosave = Autosave(run, self.exploration, self._failed_to_save.emit)
         self.exploration.selection.changed.connect(self._on_changed)
+        self.exploration.moved.connect(self._on_moved)
         self.link.layers_changed.connect(self._follow_layers)
         self.link.let_go.connect(show_warning)
         self.link.painting_ended.connect(self._on_painting_ended)
@@ -82,7 +91,11 @@ class Explorer(QObject):
     def close(self) -> None:
         """Write what is not yet written, and take everything away."""
         self.exploration.selection.changed.disconnect(self._on_changed)
-        views = [self.map_view, self.gallery, self.clusters_view]
+        self.exploration.moved.disconnect(self._on_moved)
+        views = [
+            self.map_view, self.gallery, self.clusters_view, self.checks_panel,
+            self.conditions_panel,
+        ]  # fmt: skip
         self.release()
         for view in views:
             if view is not None:
@@ -91,10 +104,11 @@ class Explorer(QObject):
     def release(self) -> None:
         """Write what is not yet written, and let go of the viewer and its layers."""
         self._autosave.close()
-        if self.clusters_view is not None:
-            self.clusters_view.release()
-        if self.gallery is not None:
-            self.gallery.release()
+        for view in (
+            self.clusters_view, self.gallery, self.checks_panel, self.conditions_panel
+        ):  # fmt: skip
+            if view is not None:
+                view.release()
         if self.map_view is not None:
             self.map_view.close_canvas()
         if self._map_copy is not None:
@@ -136,7 +150,10 @@ class Explorer(QObject):
             # else of ours is there.
             self._take_away(self.gallery, self._on_gallery_closed)
             self._take_away(self.clusters_view, self._on_clusters_closed)
+            self._take_away(self.checks_panel, self._on_checks_closed)
+            self._take_away(self.conditions_panel, self._on_conditions_closed)
             self.gallery = self.clusters_view = None
+            self.checks_panel = self.conditions_panel = None
             # As when the user closes the panel: a new one begins without.
             self.link.paint_clusters(False)
             self._show_map()
@@ -177,16 +194,54 @@ class Explorer(QObject):
     def _show_clusters(self) -> None:
         self.clusters_view = view = ClustersView(self.exploration, self.crops)
         view.painting_wanted.connect(self.link.paint_clusters)
-        own, dock, window = dock_of(self._beside), self._add(view, CLUSTERS_NAME), self._window()
-        if own is not None and window is not None:
-            window.tabifyDockWidget(own, dock)
-            # While the map is being learnt, what tells of that stays in front. A tab can come
-            # there once the window has laid itself out.
-            later(dock, dock.raise_ if self.run.has_map else own.raise_)
+        dock = self._add_tab(view, CLUSTERS_NAME)
+        # While the map is being learnt, what tells of that stays in front.
+        own = dock_of(self._beside)
+        self._bring_to_front(dock if self.run.has_map or own is None else own)
         dock.destroyed.connect(self._on_clusters_closed)
 
+    def show_checks(self) -> None:
+        """Show the panel of checks of the map, with what was found before."""
+        if self.checks_panel is None:
+            panel = ChecksPanel(self.run, self.exploration, self.coloring, self.crops)
+            self.checks_panel = panel
+            self._add_tab(panel, CHECKS_NAME).destroyed.connect(self._on_checks_closed)
+            if self._checks is not None:
+                panel.show_checks(self._checks)
+            panel.checked.connect(self._on_checked)
+        self._bring_to_front(dock_of(self.checks_panel))
+
+    def show_conditions(self) -> None:
+        """Show the panel that compares conditions."""
+        if self.conditions_panel is None:
+            panel = ConditionsPanel(self.run, self.exploration, self.coloring)
+            self.conditions_panel = panel
+            self._add_tab(panel, CONDITIONS_NAME).destroyed.connect(self._on_conditions_closed)
+        self._bring_to_front(dock_of(self.conditions_panel))
+
+    def _add_tab(self, view: QWidget, name: str) -> QDockWidget:
+        """Add a dock as a tab where the form is; map and gallery keep their room."""
+        views = [view for view in (self.map_view, self.gallery) if view is not None]
+        shown = [dock for dock in map(dock_of, views) if dock is not None]
+        heights = [one.height() for one in shown]
+        own, dock, window = dock_of(self._beside), self._add(view, name), self._window()
+        # Tabs are narrow, and that of the form, beside them, says whose they are.
+        dock.setWindowTitle(name.removeprefix(PREFIX).capitalize())
+        if own is not None and window is not None:
+            window.tabifyDockWidget(own, dock)
+            later(dock, partial(window.resizeDocks, shown, heights, Qt.Orientation.Vertical))
+        return dock
+
+    @staticmethod
+    def _bring_to_front(dock: QDockWidget | None) -> None:
+        # A tab can come there once the window has laid itself out.
+        if dock is not None:
+            later(dock, dock.raise_)
+
     def _take_away(
-        self, view: Gallery | ClustersView | None, on_closed: Callable[[], None]
+        self,
+        view: Gallery | ClustersView | ChecksPanel | ConditionsPanel | None,
+        on_closed: Callable[[], None],
     ) -> None:
         dock = dock_of(view) if view is not None else None
         if view is not None and dock is not None:
@@ -242,6 +297,19 @@ class Explorer(QObject):
             self.clusters_view = None
         self.link.paint_clusters(False)
         self.changed.emit()
+
+    def _on_checks_closed(self) -> None:
+        self.checks_panel = None
+
+    def _on_conditions_closed(self) -> None:
+        self.conditions_panel = None
+
+    def _on_checked(self) -> None:
+        assert self.checks_panel is not None
+        self._checks = self.checks_panel.checks
+
+    def _on_moved(self) -> None:
+        self._checks = None
 
     def _on_painting_ended(self) -> None:
         if self.clusters_view is not None:

@@ -53,11 +53,16 @@ class Choice(QComboBox):
 
     def __init__(self, options: Sequence[tuple[str, Any]], tip: str) -> None:
         super().__init__()
-        for text, value in options:
-            self.addItem(text, value)
+        self.offer(options)
         self.setToolTip(tip)
         self.setMinimumContentsLength(4)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def offer(self, options: Sequence[tuple[str, Any]]) -> None:
+        """Offer other values; the first is chosen."""
+        self.clear()
+        for text, value in options:
+            self.addItem(text, value)
 
     @property
     def value(self) -> Any:

@@ -62,9 +62,8 @@ class FindBar(QWidget):
     def __init__(self, exploration: Exploration) -> None:
         super().__init__()
         self._exploration = exploration
-        names = [written(str(name)) for name in exploration.columns()]
-        self.field = _Field(names)
-        self.field.setToolTip(HELP + fill(", ".join(names), WIDTH, break_long_words=False))
+        self.field = _Field()
+        self._offer_columns()
         self.add_button = _small_button("+", "Add what is found to the selection (Shift+Enter).")
         self.subtract_button = _small_button(
             "−", "Take what is found out of the selection (Alt+Enter)."
@@ -81,7 +80,11 @@ class FindBar(QWidget):
         self.add_button.clicked.connect(lambda: self.search("add"))
         self.subtract_button.clicked.connect(lambda: self.search("subtract"))
         self._selecting = False
-        self._ties = Ties(self, (exploration.selection.changed, self._on_selection))
+        self._ties = Ties(
+            self,
+            (exploration.selection.changed, self._on_selection),
+            (exploration.columns_changed, self._offer_columns),
+        )
         self._on_text("")
 
     def release(self) -> None:
@@ -126,6 +129,11 @@ class FindBar(QWidget):
         layout.addWidget(self.message)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
+    def _offer_columns(self) -> None:
+        names = [written(str(name)) for name in self._exploration.columns()]
+        self.field.offer(names)
+        self.field.setToolTip(HELP + fill(", ".join(names), WIDTH, break_long_words=False))
+
     def _jump(self, patch: int) -> None:
         count = len(self._exploration)
         if patch < count:
@@ -169,12 +177,16 @@ class _Field(QLineEdit):
 
     submitted = Signal(str)
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setPlaceholderText("Find patches")
         self.setClearButtonEnabled(True)
-        self._completions = _Completions(names, self)
+        self._completions = _Completions(self)
         self.setCompleter(self._completions)
+
+    def offer(self, names: list[str]) -> None:
+        """Complete these names of columns."""
+        self._completions.offer(names)
 
     def remember(self, text: str) -> None:
         """Offer a text again."""
@@ -213,13 +225,18 @@ class _Field(QLineEdit):
 class _Completions(QCompleter):
     """Completes the word that is being written, or all of the line from what was found before."""
 
-    def __init__(self, names: list[str], parent: QObject) -> None:
+    def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self._names, self._found, self._before = names, list[str](), ""
-        self._list = QStringListModel(names, self)
+        self._names, self._found, self._before = list[str](), list[str](), ""
+        self._list = QStringListModel(self)
         self.setModel(self._list)
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setFilterMode(Qt.MatchFlag.MatchContains)
+
+    def offer(self, names: list[str]) -> None:
+        """Complete these names."""
+        self._names = names
+        self._list.setStringList([*self._found, *names])
 
     def remember(self, text: str) -> None:
         """Offer an expression, the last one first."""

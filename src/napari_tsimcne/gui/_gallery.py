@@ -73,6 +73,7 @@ class Gallery(QWidget):
             (exploration.selection.changed, self._on_selection),
             (exploration.clusters.changed, self._on_clusters),
             (crops.changed, self._on_look),
+            (exploration.columns_changed, self._on_columns),
         )
         self._show_selection()
 
@@ -292,6 +293,12 @@ class Gallery(QWidget):
     def _on_clusters(self) -> None:
         self.pictures.look_up_clusters()
         if self.bar.column == "cluster":
+            self._sort()
+
+    def _on_columns(self, names: frozenset[str]) -> None:
+        before = self.bar.column
+        self.bar.show_columns(list(self._exploration.columns().columns))
+        if before in names:
             self._sort()
 
     def _on_look(self) -> None:

@@ -100,6 +100,18 @@ class GalleryBar(QWidget):
         """Offer what can be done with a ranking."""
         self._show(ranking=True, title=title)
 
+    def show_columns(self, columns: Sequence[str]) -> None:
+        """Offer these columns to order by; where the chosen one is gone, the first order is."""
+        before, own = self.column, len(ORDERS)
+        while self.order.count() > own:
+            self.order.removeItem(own)
+        self.order.insertSeparator(own)
+        for column in columns:
+            self.order.addItem(column, column)
+        if before is not None:
+            self.order.setCurrentIndex(max(0, self.order.findData(before)))
+        self.order.view().setMinimumWidth(self.order.view().sizeHintForColumn(0) + LIST_MARGIN)
+
     def show_channels(self) -> None:
         """Follow channels that were switched elsewhere, and their colours."""
         for channel, box in enumerate(self.channels):
@@ -129,15 +141,12 @@ class GalleryBar(QWidget):
         for text, tip in ORDERS.items():
             self.order.addItem(text)
             self.order.setItemData(self.order.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.order.insertSeparator(self.order.count())
-        for column in columns:
-            self.order.addItem(column, column)
         self.order.setToolTip("The order of the pictures: by likeness, or by a column.")
         self.order.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
         self.order.setMinimumContentsLength(ORDER_LENGTH)
-        self.order.view().setMinimumWidth(self.order.view().sizeHintForColumn(0) + LIST_MARGIN)
+        self.show_columns(columns)
         self.descending = QPushButton("↓")
         self.descending.setCheckable(True)
         self.descending.setToolTip("From the last to the first, the largest value first.")

@@ -28,9 +28,7 @@ class Legend(QWidget):
     def __init__(self, coloring: Coloring) -> None:
         super().__init__()
         self._coloring = coloring
-        self.choice = Choice([(name, name) for name in coloring.choices],
-                             "What the points are coloured by.")  # fmt: skip
-        self.choice.choose(coloring.column)
+        self.choice = Choice([], "What the points are coloured by.")
         self.choice.currentIndexChanged.connect(lambda: coloring.choose(self.choice.value))
         self.all_button = QToolButton()
         self.all_button.setText("Show all")
@@ -49,7 +47,10 @@ class Legend(QWidget):
         layout.addWidget(self.classes, stretch=1)
         layout.addWidget(self.scale)
         layout.addStretch()
-        self._ties = Ties(self, (coloring.changed, self._show))
+        self._ties = Ties(
+            self, (coloring.changed, self._show), (coloring.choices_changed, self._offer)
+        )
+        self._offer()
         self._show()
 
     def release(self) -> None:
@@ -59,6 +60,12 @@ class Legend(QWidget):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Fit into a narrow dock, whatever the names."""
         return QSize(0, super().minimumSizeHint().height())
+
+    def _offer(self) -> None:
+        self.choice.blockSignals(True)
+        self.choice.offer([(name, name) for name in self._coloring.choices])
+        self.choice.choose(self._coloring.column)
+        self.choice.blockSignals(False)
 
     def _show(self) -> None:
         coloring = self._coloring

@@ -51,13 +51,8 @@ class PatchCard(QFrame):
             | Qt.WindowType.FramelessWindowHint
             | Qt.WindowType.WindowTransparentForInput,
         )
-        self._table, self._clusters = table, clusters
-        self._moves = [name for name in "tz" if table[name].nunique() > 1]
-        # What was joined to the patches, such as a treatment, tells more than one more number.
-        self._additions = bool(is_added(table).any())
-        known = (*PLACE, *ADDED_COLUMNS) if self._additions else PLACE
-        values = [name for name in table.columns if name not in known]
-        self._values = sorted(values, key=lambda name: is_numeric_dtype(table[name]))
+        self._clusters = clusters
+        self.read(table)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setObjectName("patch_card")
@@ -69,6 +64,16 @@ class PatchCard(QFrame):
         layout.setSpacing(10)
         for part in (self.picture, self.text):
             layout.addWidget(part, alignment=Qt.AlignmentFlag.AlignTop)
+
+    def read(self, table: pd.DataFrame) -> None:
+        """Read from this table from now on; it has the same patches."""
+        self._table = table
+        self._moves = [name for name in "tz" if table[name].nunique() > 1]
+        # What was joined to the patches, such as a treatment, tells more than one more number.
+        self._additions = bool(is_added(table).any())
+        known = (*PLACE, *ADDED_COLUMNS) if self._additions else PLACE
+        values = [name for name in table.columns if name not in known]
+        self._values = sorted(values, key=lambda name: is_numeric_dtype(table[name]))
 
     def show_patch(self, patch: int, picture: np.ndarray, pointer: QPoint) -> None:
         """Show a patch with its picture (S, S, 3) uint8, beside a place of the screen."""

@@ -85,6 +85,7 @@ class MapCopy:
         self._following = True
         self._coloring.changed.connect(self._on_coloring)
         self._exploration.moved.connect(self._on_moved)
+        self._exploration.columns_changed.connect(self._on_columns)
         self._exploration.clusters.changed.connect(self._on_clusters)
         self._exploration.selection.changed.connect(self._show_selection)
         self._viewer.layers.events.removed.connect(self._on_removed)
@@ -97,6 +98,7 @@ class MapCopy:
         self._following = False
         self._coloring.changed.disconnect(self._on_coloring, missing_ok=True)
         self._exploration.moved.disconnect(self._on_moved, missing_ok=True)
+        self._exploration.columns_changed.disconnect(self._on_columns, missing_ok=True)
         self._exploration.clusters.changed.disconnect(self._on_clusters, missing_ok=True)
         self._exploration.selection.changed.disconnect(self._show_selection, missing_ok=True)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
@@ -117,6 +119,9 @@ class MapCopy:
 
     def _on_moved(self) -> None:
         self.layer.data = self._places()
+
+    def _on_columns(self) -> None:
+        self.layer.features = self._exploration.columns()
 
     def _on_clusters(self) -> None:
         columns = self._exploration.columns()

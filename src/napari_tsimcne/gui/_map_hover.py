@@ -11,6 +11,7 @@ from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._crops import Crops
 from napari_tsimcne.gui._map_canvas import MapCanvas
 from napari_tsimcne.gui._map_card import PatchCard
+from napari_tsimcne.gui._ties import Ties
 
 
 class Hover:
@@ -39,6 +40,8 @@ class Hover:
         self._canvas, self._crops = canvas, crops
         self._patch_at, self._pointed = patch_at, pointed
         self.card = PatchCard(canvas, exploration.table, exploration.clusters)
+        self._exploration = exploration
+        self._ties = Ties(self.card, (exploration.columns_changed, self._on_columns))
         self.patch: int | None = None
         canvas.model.mouse_move_callbacks.append(self._on_move)
         canvas.model.mouse_drag_callbacks.append(self._on_press)
@@ -52,6 +55,9 @@ class Hover:
         if self.patch is not None:
             self.patch = None
             self._pointed(None)
+
+    def _on_columns(self) -> None:
+        self.card.read(self._exploration.table)
 
     def _on_press(self, model: Any, event: Any) -> None:
         self.hide()

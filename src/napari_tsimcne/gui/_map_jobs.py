@@ -1,4 +1,4 @@
-"""Work on the map that is open: new images put onto it, and the map of another seed compared."""
+"""Work on the map that is open: exports, moved and new images, another seed compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from qtpy.QtWidgets import QDialog
 from napari_tsimcne.gui._add_images import AddImages
 from napari_tsimcne.gui._adding import AddingJob
 from napari_tsimcne.gui._compare import CompareJob, CompareSeeds
+from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._export import ExportDialog
+from napari_tsimcne.gui._exporting import labels_of_layers
 from napari_tsimcne.gui._inputs import Inputs
+from napari_tsimcne.gui._moved import MovedImages
 from napari_tsimcne.runs import Comparison, Run
 
 
@@ -19,7 +23,7 @@ class MapJobs(QObject):
     """Asks what is to be done with a map, and makes the job of it.
 
     ``begun`` carries the job and what is said of it, ``added`` the name of an addition and its
-    inputs, ``compared`` a `Comparison`.
+    inputs, ``compared`` a `Comparison`. ``moved`` asks for images that are not where they were.
 
     Parameters
     ----------
@@ -37,7 +41,38 @@ class MapJobs(QObject):
         super().__init__(parent)
         self._viewer, self._parent = viewer, parent
         self.dialog: QDialog | None = None
+        self.exporting: ExportDialog | None = None
+        self.moved = MovedImages(parent)
         self._inputs: Inputs | None = None
+
+    def export(self, explorer: Explorer) -> None:
+        """Ask what is exported of the map that is shown; the question shows how far it is."""
+        if self.exporting is None:
+            run, link = explorer.run, explorer.link
+            self.exporting = ExportDialog(
+                run, explorer.exploration, explorer.coloring, explorer.crops, self._parent,
+                lambda: labels_of_layers(run, link.layers),
+            )  # fmt: skip
+            self.exporting.finished.connect(self._on_export_closed)
+        self.exporting.show()
+        self.exporting.raise_()
+        self.exporting.activateWindow()
+
+    def find_images(self, explorer: Explorer) -> None:
+        """Ask where the images of the run that is shown are now."""
+        self.moved.ask(explorer.run, again=True)
+
+    def leave_map(self) -> None:
+        """Let go of the map that is shown; what is being written of it is written."""
+        self.moved.close()
+        if self.exporting is not None:
+            self.exporting.leave()
+
+    def release(self) -> None:
+        """Let go of the map that is shown, at once."""
+        if self.exporting is not None:
+            self.exporting.stop_at_once()
+        self.leave_map()
 
     def add_images(self, run: Run, device: str) -> None:
         """Ask which images are put onto the map of a run, and do it."""
@@ -69,6 +104,11 @@ class MapJobs(QObject):
 
     def _on_compared(self, found: Comparison) -> None:
         self.compared.emit(found)
+
+    def _on_export_closed(self) -> None:
+        if self.exporting is not None:
+            self.exporting.deleteLater()
+            self.exporting = None
 
     def _ask(self, dialog: QDialog, accepted: Callable[[], None]) -> None:
         self.dialog = dialog

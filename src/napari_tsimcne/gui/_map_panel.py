@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -15,29 +14,33 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._moved import missing_text
 from napari_tsimcne.gui._sentences import left_out
-from napari_tsimcne.runs import export_csv
+from napari_tsimcne.runs import missing_images
 
 
 class MapPanel(QWidget):
     """Buttons and words of the run that is open.
 
-    ``run_chosen`` carries the folder of a run that is to be opened; ``add_wanted`` asks to map new
-    images, ``compare_wanted`` to compare seeds.
+    ``run_chosen`` carries the folder of a run that is to be opened; ``export_wanted`` asks to
+    export, ``find_wanted`` to look for missing images, ``add_wanted`` to map new ones,
+    ``compare_wanted`` to compare seeds, ``check_wanted`` to check the map and
+    ``conditions_wanted`` to compare conditions.
     """
 
     run_chosen = Signal(object)
+    export_wanted = Signal()
+    find_wanted = Signal()
     add_wanted = Signal()
     compare_wanted = Signal()
+    check_wanted = Signal()
+    conditions_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._explorer: Explorer | None = None
-        self.left_out = QLabel()
-        self.left_out.setWordWrap(True)
-        self.left_out.setTextFormat(Qt.TextFormat.PlainText)
+        self.left_out, self.missing = _label(), _label()
         self.open_button = _button("Open run...", "Show the map of a run folder.")
         self.open_button.clicked.connect(self._choose_run)
         self.show_button = _button(
@@ -45,9 +48,9 @@ class MapPanel(QWidget):
         )
         self.show_button.clicked.connect(self._show_map)
         self.export_button = _button(
-            "Export selected...", "Write the selected patches, with their clusters, to a CSV table."
+            "Export...", "Write tables, crops, label images, figures or pages of the map."
         )
-        self.export_button.clicked.connect(self._choose_export)
+        self.export_button.clicked.connect(self.export_wanted)
         self.add_button = _button(
             "Map new images...",
             "Put further images onto this map, and flag what is unlike all it was trained on.",
@@ -58,23 +61,40 @@ class MapPanel(QWidget):
             "Train again with another seed, to see which islands of the map to believe.",
         )
         self.compare_button.clicked.connect(self.compare_wanted)
+        self.check_button = _button(
+            "Check map...", "Whether the map can be trusted, and what it follows."
+        )
+        self.check_button.clicked.connect(self.check_wanted)
+        self.conditions_button = _button(
+            "Conditions...", "What treatments and doses do to the clusters."
+        )
+        self.conditions_button.clicked.connect(self.conditions_wanted)
+        self.find_button = _button(
+            "Find images...", "Look for the images of this run in a folder they were moved to."
+        )
+        self.find_button.clicked.connect(self.find_wanted)
         buttons = QGridLayout()
         for i, button in enumerate(
-            (self.open_button, self.show_button, self.export_button, self.add_button,
-             self.compare_button)
+            (self.open_button, self.show_button, self.check_button, self.conditions_button,
+             self.export_button, self.add_button, self.compare_button)
         ):  # fmt: skip
             buttons.addWidget(button, *divmod(i, 2))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.left_out)
+        layout.addWidget(self.missing)
+        layout.addWidget(self.find_button)
         layout.addLayout(buttons)
 
     def show_explorer(self, explorer: Explorer | None, busy: bool) -> str:
         """Follow what is open, and return a line that says it; ``busy``: a job is under way."""
+        if explorer is not self._explorer or explorer is None:
+            self._show_missing(explorer)
         self._explorer = explorer
         has_map = explorer is not None and explorer.run.has_map
         selected = len(explorer.exploration.selection) if explorer else 0
-        self.export_button.setEnabled(has_map and selected > 0)
+        for button in (self.export_button, self.check_button, self.conditions_button):
+            button.setEnabled(has_map)
         self.show_button.setEnabled(explorer is not None and not explorer.complete)
         for button in (self.add_button, self.compare_button):
             button.setEnabled(has_map and not busy)
@@ -87,17 +107,14 @@ class MapPanel(QWidget):
         count = len(explorer.exploration)
         return f"{explorer.run.folder.name}: {selected:,} of {count:,} patches selected"
 
-    def export(self, path: Path) -> None:
-        """Write the rows of the selected patches to a CSV file; failures become a notice."""
-        assert self._explorer is not None
-        try:
-            exploration = self._explorer.exploration
-            mask = exploration.selection.mask
-            count = export_csv(self._explorer.run, path, mask, exploration)
-        except (OSError, InputError) as error:
-            show_error(f"The table could not be written: {error}")
-        else:
-            show_info(f"{count:,} patches written to {path}")
+    def _show_missing(self, explorer: Explorer | None) -> None:
+        """Say which images are not where they were; they are looked for once a run is shown."""
+        missing = missing_images(explorer.run) if explorer is not None else ()
+        self.missing.setText(
+            missing_text(explorer.run, missing) if explorer is not None and missing else ""
+        )
+        self.missing.setVisible(bool(missing))
+        self.find_button.setVisible(bool(missing))
 
     def _choose_run(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
@@ -108,14 +125,12 @@ class MapPanel(QWidget):
         if self._explorer is not None:
             self._explorer.show()
 
-    def _choose_export(self) -> None:
-        assert self._explorer is not None
-        suggested = str(self._explorer.run.folder / "selected.csv")
-        path, _ = QFileDialog.getSaveFileName(
-            self, "Export selected patches", suggested, "CSV (*.csv)"
-        )
-        if path:
-            self.export(Path(path))
+
+def _label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
 
 
 def _button(text: str, tip: str) -> QPushButton:

@@ -18,7 +18,14 @@ from napari_tsimcne.gui._crops import COLORMAPS
 from napari_tsimcne.gui._inputs import JOINED_BY, images_of
 from napari_tsimcne.gui._outlines import LinkedLayer
 from napari_tsimcne.images import ImageSource, labels_from_layer
-from napari_tsimcne.runs import ExtendedRun, ImageRecord, Run, given_name, images_by_part
+from napari_tsimcne.runs import (
+    ExtendedRun,
+    ImageRecord,
+    Run,
+    given_name,
+    images_by_part,
+    missing_images,
+)
 
 MOST_IMAGES = 36
 GAP = 1.04
@@ -41,11 +48,12 @@ def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
     """Return layers that show the images of a run, by their names.
 
     Images that were layers, and files that are shown already, are looked for among those of the
-    viewer; other files are opened, see `add_images`.
+    viewer; other files are opened, see `add_images`. Those that are not where they were are passed
+    over: `MovedImages` asks for them.
     """
-    linked = shown_images(viewer, run)
-    missing = [record for record in run.info.images if record.name not in linked]
-    return linked | add_images(viewer, run, missing)
+    linked, moved = shown_images(viewer, run), {record.path for record in missing_images(run)}
+    others = [r for r in run.info.images if r.name not in linked and r.path not in moved]
+    return linked | add_images(viewer, run, others)
 
 
 def link_inputs(viewer: Any, run: Run, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
