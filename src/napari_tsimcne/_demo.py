@@ -21,20 +21,25 @@ def run_demo(out: Path, seed: int, device: str) -> Run:
         Where the folder holds something else.
     """
     from napari_tsimcne.explore import evaluate
-    from napari_tsimcne.runs import export_csv, save_map_figure
+    from napari_tsimcne.export import Excerpt, export_figure, export_html_map, export_table
+    from napari_tsimcne.runs import open_exploration
 
     folder = out / "run"
     made = _trained(out, folder, seed, device)
     scores = evaluate(made.coordinates, made.features, made.table["phenotype"])
-    figure, table = out / "map.png", out / "map.csv"
-    save_map_figure(made, figure, color_by="phenotype")
-    export_csv(made, table)
+    figure, table, page = out / "map.png", out / "map.csv", out / "map.html"
+    excerpt = Excerpt.all(made, open_exploration(made))
+    export_figure(excerpt, figure, color_by="phenotype", overwrite=True)
+    export_table(excerpt, table, overwrite=True)
+    export_html_map(excerpt, page, color_by="phenotype", overwrite=True)
     console.print(
         f"kNN accuracy against the known phenotypes: {scores.knn_2d:.3f} on the map, "
         f"{scores.knn_features:.3f} in the features",
         highlight=False,
     )
-    for what, where in (("run folder", folder), ("figure", figure), ("table", table)):
+    for what, where in (
+        ("run folder", folder), ("figure", figure), ("table", table), ("page", page),
+    ):  # fmt: skip
         console.print(f"{what:<11} {where.resolve()}", highlight=False, soft_wrap=True)
     return made
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from napari_tsimcne.images import ImageSource
     from napari_tsimcne.patches import Measurement
 
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
+# Read in `main`, which has the errors.
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Sources = Annotated[
     list[str], typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE...")
 ]

@@ -1,11 +1,10 @@
-"""The command line: run, train, open, add, embed, evaluate, demo.
+"""The command line: run, inspect, open, demo, train, embed, add; and what is asked of a map.
 
 Heavy packages are imported inside the commands, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -17,8 +16,8 @@ import typer
 from napari_tsimcne import __version__
 from napari_tsimcne import _options as options
 from napari_tsimcne._add import add_images, embed_quietly
-from napari_tsimcne._compare import compare_in_terminal
 from napari_tsimcne._demo import run_demo
+from napari_tsimcne._map_commands import COMMANDS
 from napari_tsimcne._terminal import (
     bar,
     bars,
@@ -41,10 +40,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
-# Read in `main`, which has the errors.
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -93,7 +88,7 @@ def run(
     cut_only: Annotated[
         bool, typer.Option("--cut-only", help="Cut the patches; learn later, with train.")
     ] = False,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Cut images into patches, learn their map, and write it all into a new run folder."""
     from napari_tsimcne.images import check_alike
@@ -151,7 +146,7 @@ def inspect(
     sources: options.Sources,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Show how images are read: axes, channels, pixel size; and what cannot be read, and why."""
     from rich.table import Column, Table
@@ -170,27 +165,11 @@ def inspect(
 
 
 @app.command("open")
-def open_(run: RunFolder, debug: DebugOption = False) -> None:
+def open_(run: options.RunFolder, debug: options.Debug = False) -> None:
     """Open a run in napari: its images and the linked map."""
     opened = _open(run)
     _ = opened.coordinates
     _show(opened)
-
-
-@app.command()
-def evaluate(
-    run: RunFolder,
-    truth: Annotated[str, typer.Option(help="Column of the patch table with the known class.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    debug: DebugOption = False,
-) -> None:
-    """Score the map against known classes: kNN accuracy in 2D and in the features."""
-    scores = _evaluate(_open(run), truth)
-    if as_json:
-        typer.echo(json.dumps(scores))
-    else:
-        for name, value in scores.items():
-            console.print(f"{name:<14}{value:{'.4f' if isinstance(value, float) else ','}}")
 
 
 @app.command()
@@ -200,7 +179,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(help="Seed of images and learning.", min=0)] = 0,
     device: options.DeviceOption = options.Device.auto,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Do the whole job on synthetic images of cells; open the map where there is a display."""
     made = run_demo(out, seed, device)
@@ -210,7 +189,7 @@ def demo(
 
 @app.command()
 def train(
-    run: RunFolder,
+    run: options.RunFolder,
     quiet: Annotated[
         bool, typer.Option("--quiet", help="Print nothing: events are in the run folder.")
     ] = False,
@@ -219,7 +198,7 @@ def train(
         float, typer.Option(help="Seconds between checkpoints.", min=0)
     ] = 60.0,
     device: options.DeviceOption = options.Device.auto,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Learn the map of a run whose patches are cut; go on where a training was cut off.
 
@@ -234,7 +213,7 @@ def train(
 
 @app.command()
 def embed(
-    run: RunFolder,
+    run: options.RunFolder,
     sources: options.Sources,
     out: Annotated[
         Path, typer.Option(help="Table to write, .parquet or .csv; must be new.", metavar="TABLE")
@@ -244,7 +223,7 @@ def embed(
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
     device: options.DeviceOption = options.Device.auto,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Put new images onto the map of a run, and flag what is unlike all it was trained on.
 
@@ -276,7 +255,7 @@ def embed(
 
 @app.command()
 def add(
-    run: RunFolder,
+    run: options.RunFolder,
     sources: Annotated[
         list[str] | None,
         typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE..."),
@@ -293,7 +272,7 @@ def add(
     # What the window has cut already.
     cut: Annotated[str, typer.Option(hidden=True)] = "",
     device: options.DeviceOption = options.Device.auto,
-    debug: DebugOption = False,
+    debug: options.Debug = False,
 ) -> None:
     """Add new images to the map of a run, and flag what is unlike all it was trained on.
 
@@ -312,17 +291,8 @@ def add(
     add_images(opened, images, name, labels, points, skipped, measure, device)
 
 
-@app.command()
-def compare(
-    run: RunFolder,
-    seed: Annotated[
-        int | None, typer.Option(help="Of the other map; a new one if not given.", min=0)
-    ] = None,
-    device: options.DeviceOption = options.Device.auto,
-    debug: DebugOption = False,
-) -> None:
-    """Learn the map again with another seed, and tell which of its islands to believe."""
-    compare_in_terminal(_open(run), seed, device)
+for command in COMMANDS:
+    app.command(rich_help_panel="Of a run that is there")(command)
 
 
 # --- small parts --------------------------------------------------------------------------------
@@ -342,14 +312,6 @@ def _open(folder: Path) -> Run:
     from napari_tsimcne.runs import Run
 
     return Run.open(folder)
-
-
-def _evaluate(run: Run, truth: str) -> dict[str, float]:
-    from napari_tsimcne.explore import evaluate as evaluate_map
-
-    if truth not in run.table:
-        raise InputError(f"the run has no column '{truth}': it has {', '.join(run.table.columns)}")
-    return evaluate_map(run.coordinates, run.features, run.table[truth])._asdict()
 
 
 def _has_display() -> bool:
