@@ -9,9 +9,14 @@ os.environ.setdefault("OMP_NUM_THREADS", str(min(2, os.cpu_count() or 1)))
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from making import make_tiny_run
 
 from napari_tsimcne import Run
+
+# How long an example takes says nothing on a machine that is busy otherwise.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -129,7 +129,7 @@ STORES = st.lists(st.integers(0, 5), min_size=1, max_size=4).filter(any)
 
 
 @given(lengths=STORES, data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_stacked_stores_are_read_like_one_array(lengths, data):
     whole = np.arange(sum(lengths) * 2 * 3 * 3, dtype=np.uint16).reshape(-1, 2, 3, 3)
     stacked = StackedStore(np.split(whole, np.cumsum(lengths)[:-1]))
@@ -318,7 +318,7 @@ def test_clusters_of_what_cannot_be_opened_are_kept_on(run):
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=6), st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None,
+@settings(max_examples=15,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_clusters_are_found_again_whatever_comes_and_goes(tmp_path_factory, steps, random):
     run = mapped(make_tiny_run(tmp_path_factory.mktemp("runs") / "run"))

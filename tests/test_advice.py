@@ -1,7 +1,7 @@
 """What is said of a choice of views."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import any_augmentations
 
@@ -15,7 +15,6 @@ def told(rgb=False, channels=1, **settings):
     return " ".join(advice(Augmentations.model_validate(settings), rgb, channels))
 
 
-@settings(deadline=None)
 @given(any_augmentations(), st.sampled_from([(True, 3), (False, 1), (False, 5)]))
 def test_sentences_are_short_whole_and_told_once(augmentations, image):
     sentences = advice(augmentations, *image)

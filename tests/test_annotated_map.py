@@ -33,7 +33,7 @@ from napari_tsimcne.runs import open_exploration
 # --- modes ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(where=st.tuples(st.floats(-90, 90), st.floats(-90, 90)), seed=st.integers(0, 999),
        crowd=st.integers(60, 400), halo=st.integers(0, 60))  # fmt: skip
 def test_the_mode_lies_in_the_dense_part_of_a_cluster(where, seed, crowd, halo):
@@ -48,7 +48,7 @@ def test_the_mode_lies_in_the_dense_part_of_a_cluster(where, seed, crowd, halo):
     assert np.linalg.norm(places[modes[7]] - where) < 3
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 999), apart=st.floats(15, 300), angle=st.floats(0, 6.28))
 def test_the_mode_of_two_islands_lies_in_one_of_them(seed, apart, angle):
     random = np.random.default_rng(seed)
@@ -62,7 +62,7 @@ def test_the_mode_of_two_islands_lies_in_one_of_them(seed, apart, angle):
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_cluster_that_holds_a_patch_has_a_mode_of_its_own(ids, same_place):
     ids = np.array(ids)
     places = np.zeros((len(ids), 2)) if same_place else np.random.default_rng(0).normal(
@@ -103,7 +103,7 @@ def cyclic(order):
     return order[start:] + order[:start]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TIPS, st.integers(0, 8))
 def test_no_two_lines_cross_and_no_slot_is_taken_twice(tips, spare):
     tips, slots = np.array(tips), frame(len(tips) + spare)
@@ -114,7 +114,7 @@ def test_no_two_lines_cross_and_no_slot_is_taken_twice(tips, spare):
             assert not meet(tips[i], slots[ends[i]], tips[j], slots[ends[j]])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(3, 24), st.integers(0, 8), st.integers(0, 9999))
 def test_tips_come_round_the_edge_in_the_order_of_their_angles(count, spare, seed):
     random = np.random.default_rng(seed)
@@ -126,7 +126,7 @@ def test_tips_come_round_the_edge_in_the_order_of_their_angles(count, spare, see
     assert cyclic(np.argsort(angles)) == cyclic(np.argsort(turned))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 30), st.integers(0, 9999))
 def test_crossings_are_found(count, seed):
     random = np.random.default_rng(seed)
@@ -156,7 +156,7 @@ def leaders(drawing):
     return np.array([line.get_xydata() for line in found(drawing, "leader")])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 14), st.integers(0, 99))
 def test_names_stand_round_the_map_in_the_order_of_their_angles(count, seed):
     steps = np.random.default_rng(seed).uniform(0.6, 1, count)
@@ -171,7 +171,7 @@ def test_names_stand_round_the_map_in_the_order_of_their_angles(count, seed):
     assert not len(crossings(lines[:, 0], lines[:, 1]))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(clusters=st.integers(1, 60), seed=st.integers(0, 99), strip=st.integers(1, 15),
        names=st.lists(NAMES, unique=True, max_size=8))  # fmt: skip
 def test_nothing_overlaps_and_lines_run_over_no_label(clusters, seed, strip, names):

@@ -15,7 +15,7 @@ from napari_tsimcne.patches._background import foreground
 from napari_tsimcne.patches._table import make_table
 from napari_tsimcne.recipe import Background, Depth, Grid
 
-few = settings(deadline=None, max_examples=60)
+few = settings(max_examples=60)
 OTSU = Background(method="otsu")
 
 

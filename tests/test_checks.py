@@ -43,7 +43,7 @@ def texture(count, channels=1, side=16, seed=0, dtype=np.uint16):
 # --- what is measured of pixels -------------------------------------------------------------------
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     count=st.integers(1, 9), channels=st.integers(1, 3), side=st.integers(3, 9),
     margin=st.integers(0, 3), seed=st.integers(0, 99), at_once=st.sampled_from([1, 500, 1 << 22]),
@@ -63,7 +63,7 @@ def test_measures_are_those_of_the_window_without_its_margin(
     assert len(found) == count and set(found.dtypes) == {np.dtype(np.float32)}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(gain=st.floats(0.2, 5), offset=st.floats(0, 500), seed=st.integers(0, 99))
 def test_focus_tells_sharp_from_blurred_whatever_brightness_and_contrast(gain, offset, seed):
     sharp = texture(4, seed=seed, dtype=np.float32)
@@ -105,7 +105,7 @@ def test_measuring_can_be_cancelled(monkeypatch):
 # --- faithfulness ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(8, 60), k=st.integers(1, 15), dimensions=st.integers(2, 9),
     seed=st.integers(0, 99),
@@ -160,7 +160,7 @@ def test_few_patches_have_a_faithfulness(count):
 # --- what neighbours say --------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(count=st.integers(2, 30), k=st.integers(1, 9), seed=st.integers(0, 99))
 def test_neighbours_vote_and_the_nearest_of_equals_wins(count, k, seed):
     near = random(seed).integers(0, count, (count, k))

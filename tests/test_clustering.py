@@ -47,7 +47,7 @@ def islands(count, noise=0.0, seed=0, size=6):
 # --- automatic clustering -----------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(coordinates, st.sampled_from(METHODS), st.integers(2, 9), st.integers(0, 3))
 def test_labels_count_from_0_and_a_seed_repeats_them(points, method, size, seed):
     labels = automatic_clusters(points, method, size, seed)
@@ -84,7 +84,7 @@ def exact(points, fewest):
     return model.fit_predict(points)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(30, 450), st.integers(4, 20), st.integers(0, 99))
 def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     points, _ = islands(count, noise=0.1, seed=seed)
@@ -213,7 +213,6 @@ def test_columns_that_clusters_can_be_shared_out_by():
     assert groupings(table) == ["image", "t", "kind", "alive", "text"]
 
 
-@settings(deadline=None)
 @given(arrays(bool, 30), st.integers(1, 4), st.booleans())
 def test_medoids_are_members(mask, count, alike):
     random = np.random.default_rng(0)

@@ -296,3 +296,12 @@ def test_names_of_added_columns_are_their_own(first, second):
         assert np.array_equal(coloring.colors, was), "the density of the map"
         assert len(set(coloring.choices)) == len(coloring.choices)
     assert exploration.table["drug"].tolist() == list("ab") * 3
+
+
+def test_codes_are_the_places_of_the_classes_of_patches_whatever_is_isolated():
+    coloring = coloring_by("drug", ["b", "a", None, "b"])
+    names = [coloring.categories[code].name for code in coloring.codes]
+    assert names[:2] == ["b", "a"] and names[3] == "b" and len(set(names)) == 3
+    coloring.isolate(["a"])
+    assert [coloring.categories[code].name for code in coloring.codes] == names
+    assert coloring_by("dose", np.linspace(0, 1, 30)).codes is None

@@ -66,7 +66,7 @@ tables = st.integers(1, 60).flatmap(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables)
 def test_shares_add_up_and_intervals_hold_them(columns):
     labels, condition, replicate = columns

@@ -112,7 +112,7 @@ def test_too_few_wells_are_said_to_show_nothing(count, smallest, said):
     assert f"With {count} against {count} replicates {said}is possible" in difference_text(found)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.floats(1e-3, 1e3), st.integers(2, 40))
 def test_maps_of_any_scale_and_size_are_compared(seed, scale, count):
     random = np.random.default_rng(seed)

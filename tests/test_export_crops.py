@@ -182,7 +182,7 @@ def test_sheets_show_patches_of_their_cluster(tmp_path):
     assert (sheet == [255, 0, 0]).all(axis=2).any(), "a frame in the cluster's colour"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 100), st.sampled_from([8, 28, 40, 121, 300]), st.text(max_size=200))
 def test_a_sheet_holds_all_pictures_whatever_its_heading(count, side, heading):
     def pictures(rows):

@@ -196,7 +196,7 @@ windows = st.integers(0, 12).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(windows, st.integers(0, 8), st.integers(0, 8))
 def test_the_nearest_window_that_holds_a_pixel_is_seen(drawn, top, left):
     centres, size = drawn
@@ -255,7 +255,7 @@ def pixels_in(parts, shape) -> np.ndarray:
     return inside.reshape(shape)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))
 def test_outlines_hold_exactly_the_pixels(mask):
     parts = outlines(mask)

@@ -212,7 +212,7 @@ values = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(values, min_size=1, max_size=12))
 def test_any_mix_of_values_can_be_written(tmp_path_factory, mixed):
     column = pd.Series(mixed, dtype=object, name="mixed")

@@ -236,7 +236,7 @@ def test_pictures_are_those_of_the_patches(tmp_path, side, kind):
 
 
 @given(count=st.integers(1, 60), side=st.integers(1, 150), seed=st.integers(0, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sheets_are_small_and_hold_every_picture_in_its_place(count, side, seed):
     colors = np.random.default_rng(seed).integers(0, 256, (count, 1, 1, 3)).astype(np.uint8)
     told = []

@@ -180,7 +180,7 @@ def test_a_plane_in_one_strip_is_read_by_rows(tmp_path):
     assert image.read(0, 0, slice(30_999, 31_012), slice(4, 9)).sum() == 7 * 40
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_region_of_any_layout_is_what_was_written(data, tmp_path_factory):
     lead = "".join(a for a in "TZC" if data.draw(st.booleans()))

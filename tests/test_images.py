@@ -190,7 +190,7 @@ def test_guesses_of_axes(shape, axes):
     assert "".join(name_axes([None] * len(shape), shape)) == axes
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_guesses_keep_what_is_known_and_never_name_two_alike(data):
     shape = data.draw(st.lists(st.integers(1, 40), min_size=2, max_size=7))

@@ -130,7 +130,7 @@ NAMES = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), 
                 max_size=80).map(lambda text: text.strip() or "x")  # fmt: skip
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(clusters=st.integers(0, 90), seed=st.integers(0, 99), title=st.sampled_from(["", "t" * 300]),
        names=st.lists(NAMES, unique=True, max_size=8))  # fmt: skip
 def test_nothing_overlaps_and_nothing_is_cut_off(clusters, seed, title, names):
@@ -192,7 +192,6 @@ def test_pictures_stand_apart_in_their_colours():
 
 
 @given(st.text(st.characters(max_codepoint=0x17F), max_size=60), st.floats(1, 60))
-@settings(deadline=None)
 def test_a_text_is_elided_only_where_it_is_too_wide(text, width):
     short = elided(text, width)
     whole = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -11,7 +11,7 @@ from napari_tsimcne.patches._measurement import measurement
 from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_metadata
 from napari_tsimcne.patches._table import make_table
 
-few = settings(deadline=None, max_examples=80)
+few = settings(max_examples=80)
 words = st.text("abcXY01_-.", min_size=1, max_size=6).filter(lambda w: w.strip("."))
 
 

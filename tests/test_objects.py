@@ -10,7 +10,7 @@ from napari_tsimcne import ImageSource, InputError
 from napari_tsimcne.patches._objects import place_objects
 from napari_tsimcne.recipe import Depth, Objects
 
-few = settings(deadline=None, max_examples=60)
+few = settings(max_examples=60)
 ALL = Objects(size=16, border=True)
 
 

@@ -32,7 +32,7 @@ from napari_tsimcne.patches._windows import snapped
 from napari_tsimcne.recipe import Normalization, Objects
 
 grids = st.builds(Grid, size=st.integers(8, 40), stride=st.integers(1, 50))
-few = settings(deadline=None, max_examples=60)
+few = settings(max_examples=60)
 lengths = st.floats(4, 60)
 
 

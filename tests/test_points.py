@@ -8,7 +8,7 @@ from napari_tsimcne import ImageSource, InputError
 from napari_tsimcne.patches._points import place_points, read_points
 from napari_tsimcne.recipe import Depth, Points
 
-few = settings(deadline=None, max_examples=60)
+few = settings(max_examples=60)
 SIZE = Points(size=16)
 
 

@@ -119,7 +119,7 @@ def test_a_whole_run_is_used_without_complaint(whole):
 # --- any damage ---------------------------------------------------------------------------------
 
 fuzzed = settings(
-    max_examples=10, deadline=None,
+    max_examples=10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 

@@ -41,7 +41,7 @@ def scattered(count, seed=0, dimensions=2):
 # --- the measure ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     count=st.integers(2, 60), k=st.integers(1, 20), dimensions=st.integers(2, 3),
     seed=st.integers(0, 99), grid=st.booleans(),
@@ -59,7 +59,7 @@ def test_nearest_are_those_with_the_smallest_distances(count, k, dimensions, see
     assert all(len(set(row)) == len(row) for row in found)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 99), angle=st.floats(0, 2 * np.pi), scale=st.floats(0.01, 100),
     mirrored=st.booleans(), k=st.integers(1, 30),

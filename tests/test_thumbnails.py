@@ -65,7 +65,7 @@ def test_pictures_at_the_edge_are_cut_off(corner):
 @given(outline=hnp.arrays(np.float64, st.tuples(st.integers(3, 40), st.just(2)),
                           elements=st.floats(-2, 2, width=16)),
        seed=st.integers(0, 99))  # fmt: skip
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_lasso_encloses_what_its_polygon_does(count, outline, seed):
     # With many points most are decided by the cell they are in: the result is the same.
     points = np.random.default_rng(seed).normal(size=(count, 2))

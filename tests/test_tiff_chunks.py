@@ -41,7 +41,7 @@ def files(tmp_path_factory):
 bounds = st.tuples(st.integers(0, 96), st.integers(1, 97), st.integers(0, 130), st.integers(1, 131))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(bounds)
 def test_any_region_is_that_of_the_whole(files, bounds):
     top, height, left, width = bounds

@@ -35,7 +35,7 @@ def stack(space):
     return Image(np.zeros(SHAPE, np.uint8), name="stack", axis_labels=("t", "z", "y", "x"), **space)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(spaces, spaces, places(6))
 def test_points_are_where_they_are_seen(image_space, points_space, pixels):
     image = stack(image_space)
@@ -47,7 +47,7 @@ def test_points_are_where_they_are_seen(image_space, points_space, pixels):
     assert np.abs(found - pixels).max() < 1e-3
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(spaces, places(6), st.sampled_from([8, 11.5]), st.booleans())
 def test_outlines_go_round_their_patches(space, pixels, size, projected):
     image = stack(space)

@@ -43,7 +43,7 @@ def of_image(sample) -> list[int]:
     return [int(patch.min()) // 1000 for patch in sample.patches]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.integers(1, 9), st.integers(1, 8), st.integers(0, 5))
 def test_patches_are_those_of_the_table_spread_over_the_images(images, count, seed):
     sources = fields(images)

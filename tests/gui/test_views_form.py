@@ -95,7 +95,7 @@ def shown(form):
 # --- switches and sliders -----------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(any_augmentations())
 def test_a_recipe_comes_back_to_the_last_digit(still, augmentations):
     still.show_augmentations(augmentations)
@@ -104,7 +104,7 @@ def test_a_recipe_comes_back_to_the_last_digit(still, augmentations):
     assert still.kind.value == (named or [CUSTOM])[0]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(any_augmentations(), st.data())
 def test_whatever_is_moved_is_valid_and_changes_nothing_else(still, augmentations, data):
     still.show_augmentations(augmentations)

@@ -155,6 +155,11 @@ class Coloring:
         )
 
     @property
+    def codes(self) -> np.ndarray | None:
+        """Place of each patch's class among the `categories`, (N,) int32; None of numbers."""
+        return self._source.codes if isinstance(self._source, Classes) else None
+
+    @property
     def limits(self) -> tuple[float, float] | None:
         """The numbers at the ends of the colormap: 1st and 99th percentile; None of classes."""
         return self._source.limits if isinstance(self._source, Scale) else None

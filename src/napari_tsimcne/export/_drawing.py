@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,8 @@ FAMILIES = (
 MM = 25.4
 POINT = MM / 72
 """Millimetres."""
+
+_SAVING = Lock()
 
 
 class Box(NamedTuple):
@@ -192,5 +195,6 @@ class Drawing:
             # Where pictures are joined, all of them are moved to whole points.
             "image.composite_image": False,
         }  # fmt: skip
-        with rc_context(options):
+        # The settings are those of the whole process: one figure is saved at a time.
+        with _SAVING, rc_context(options):
             self.figure.savefig(path, format=kind[1:], dpi=DPI, metadata=described)

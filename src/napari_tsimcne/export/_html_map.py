@@ -189,12 +189,8 @@ def _colorings(exploration: Exploration, rows: np.ndarray, first: str) -> list[d
 
 def _classes(coloring: Coloring, rows: np.ndarray, missing: str | None) -> dict[str, Any]:
     """Describe those classes that some of the patches are in; ``missing`` is that of no value."""
-    every = np.zeros(len(coloring.shown), np.int64)
-    for place, category in enumerate(coloring.categories):
-        coloring.isolate([category.name])
-        every[coloring.shown] = place
-    coloring.isolate(None)
-    held, codes, counts = np.unique(every[rows], return_inverse=True, return_counts=True)
+    assert coloring.codes is not None
+    held, codes, counts = np.unique(coloring.codes[rows], return_inverse=True, return_counts=True)
     categories = [coloring.categories[i] for i in held]
     names = [category.name for category in categories]
     return {

@@ -138,11 +138,10 @@ def _coloring(excerpt: Excerpt, color_by: str) -> Coloring:
 
 def _entries(coloring: Coloring, rows: np.ndarray) -> list[Category]:
     """Return the classes of some rows, counted among these."""
-    entries = []
-    for one in coloring.categories:
-        coloring.isolate([one.name])
-        entries.append(replace(one, count=int(coloring.shown[rows].sum())))
-    coloring.isolate(None)
+    entries = list(coloring.categories)
+    if coloring.codes is not None:
+        counts = np.bincount(coloring.codes[rows], minlength=len(entries)).tolist()
+        entries = [replace(one, count=n) for one, n in zip(entries, counts, strict=True)]
     if coloring.missing:
         grey = (coloring.colors[rows] == rgba([MISSING_COLOR])).all(axis=1)
         entries.append(Category("missing", MISSING_COLOR, int(grey.sum()), True))

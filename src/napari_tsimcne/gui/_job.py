@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
-from napari_tsimcne.errors import sentence
+from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.runs import TrainingProcess
 
 
@@ -50,23 +52,30 @@ class Job(QObject):
         with self._lock:
             self._stop.set()
             if self.process is not None:
-                self.process.stop()
+                self._ask(self.process.stop)
 
     def pause(self) -> None:
         """Hold a training; other work cannot be held."""
         if self.process is not None:
-            self.process.pause()
+            self._ask(self.process.pause)
 
     def resume(self) -> None:
         """Go on after a pause."""
         if self.process is not None:
-            self.process.resume()
+            self._ask(self.process.resume)
 
     def close(self) -> None:
         """End at once; nothing is told any more."""
         with self._lock:
             self._closed.set()
             self._stop.set()
+
+    def _ask(self, ask: Callable[[], None]) -> None:
+        """Ask something of a process; what stands in the way, as a full disk, becomes a notice."""
+        try:
+            ask()
+        except InputError as error:
+            show_error(f"t-SimCNE: {error}")
 
     def _work(self) -> None:
         try:
