@@ -88,7 +88,7 @@ class Watch:
         # Seen from outside: what the handlers take, paints not counted.
         for name in ("_on_cut", "_on_event", "_on_finished"):
             setattr(dock, name, self._timed(getattr(dock, name), name))
-        from napari_tsimcne.gui._map_view import MapView
+        from napari_tsimcne.gui.map._map_view import MapView
 
         for name in ("_on_stepped", "_on_settled"):
             setattr(MapView, name, self._timed(getattr(MapView, name), name))

@@ -21,13 +21,13 @@ from test_map_figure import (
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import cluster_modes
 from napari_tsimcne.export import Excerpt
-from napari_tsimcne.export._annotated_map import (
+from napari_tsimcne.export.figures._annotated_map import (
     MOST,
     NEIGHBORS,
     annotated_drawing,
     export_annotated_map,
 )
-from napari_tsimcne.export._leaders import assign, crossings, in_order
+from napari_tsimcne.export.figures._leaders import assign, crossings, in_order
 from napari_tsimcne.runs import open_exploration
 
 # --- modes ----------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from making import make_tiny_run, mapped
 from PIL import Image
 
 from napari_tsimcne import InputError
-from napari_tsimcne._check import check_in_terminal
-from napari_tsimcne.export._check_report import export_check_report
+from napari_tsimcne.export.pages._check_report import export_check_report
 from napari_tsimcne.runs import check_run, open_exploration, save_exploration, seed_run
+from napari_tsimcne.terminal._check import check_in_terminal
 
 EVIL = "</title><script>alert(1)</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "img", "br"}

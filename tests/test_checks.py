@@ -22,9 +22,14 @@ from napari_tsimcne.explore import (
     suspects,
     truth_scores,
 )
-from napari_tsimcne.explore._aspects import Aspect
-from napari_tsimcne.explore._findings import of_confounds, of_faithfulness, of_stability, of_truth
-from napari_tsimcne.explore._predicted import majority, neighbors_mean
+from napari_tsimcne.explore.checks._aspects import Aspect
+from napari_tsimcne.explore.checks._findings import (
+    of_confounds,
+    of_faithfulness,
+    of_stability,
+    of_truth,
+)
+from napari_tsimcne.explore.checks._predicted import majority, neighbors_mean
 from napari_tsimcne.patches import _measures, measure_patches
 from napari_tsimcne.runs import check_run, open_exploration, save_exploration, seed_run
 

@@ -8,7 +8,6 @@ from making import mapped
 from matplotlib.text import Text
 from scipy import stats
 
-from napari_tsimcne._conditions import conditions_in_terminal
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import (
     Clusters,
@@ -21,11 +20,12 @@ from napari_tsimcne.explore import (
     replicate_shares,
     share_doubts,
 )
-from napari_tsimcne.explore._conditions import share_interval
-from napari_tsimcne.explore._permutations import max_p_values, relabelings
-from napari_tsimcne.export._condition_figures import dose_figure, shares_figure, short
+from napari_tsimcne.explore.conditions._conditions import share_interval
+from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings
 from napari_tsimcne.export._conditions import export_conditions
+from napari_tsimcne.export.figures._condition_figures import dose_figure, shares_figure, short
 from napari_tsimcne.runs import open_exploration, save_exploration
+from napari_tsimcne.terminal._conditions import conditions_in_terminal
 
 
 def clustered(labels):

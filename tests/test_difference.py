@@ -8,7 +8,7 @@ from scipy import stats
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import difference_map, difference_text
-from napari_tsimcne.export._condition_figures import difference_figure
+from napari_tsimcne.export.figures._condition_figures import difference_figure
 
 CENTRES = np.array([[0, 0], [12, 0], [0, 12]])
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from making import mapped
 
-from napari_tsimcne import _export as command
-from napari_tsimcne._export import export_in_terminal
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.export import Excerpt
 from napari_tsimcne.export._kinds import KINDS, default_name, export, kind_of
 from napari_tsimcne.runs import open_exploration, save_exploration
+from napari_tsimcne.terminal import _export as command
+from napari_tsimcne.terminal._export import export_in_terminal
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from PIL import Image
 
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run
 from napari_tsimcne.export import Excerpt
-from napari_tsimcne.export._contact_sheet import contact_sheet
-from napari_tsimcne.export._crops import export_crops
-from napari_tsimcne.export._file_names import distinct, file_name, image_file_name
+from napari_tsimcne.export.patches._contact_sheet import contact_sheet
+from napari_tsimcne.export.patches._crops import export_crops
+from napari_tsimcne.export.patches._file_names import distinct, file_name, image_file_name
 from napari_tsimcne.runs import open_exploration
 
 # --- names --------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def test_a_sheet_holds_all_pictures_whatever_its_heading(count, side, heading):
 
 
 def test_a_large_cluster_shows_some(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.export._crops.MOST", 5)
+    monkeypatch.setattr("napari_tsimcne.export.patches._crops.MOST", 5)
     excerpt = made(tmp_path, noise((40, 48)), "YX")
     asked = []
 
@@ -213,7 +213,7 @@ def test_a_large_cluster_shows_some(tmp_path, monkeypatch):
 
 
 def test_nothing_is_left_of_what_was_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.export._crops.AT_ONCE", 4)
+    monkeypatch.setattr("napari_tsimcne.export.patches._crops.AT_ONCE", 4)
     excerpt = made(tmp_path, noise((40, 48)), "YX")
 
     def stop(what, done, total):

@@ -15,9 +15,9 @@ from matplotlib.path import Path as Polygon
 from napari_tsimcne import Grid, ImageSource, InputError, Objects, Recipe, Run, open_images
 from napari_tsimcne.explore import Exploration, automatic_clusters
 from napari_tsimcne.export import Excerpt
-from napari_tsimcne.export._geojson import export_geojson
-from napari_tsimcne.export._label_images import export_label_images, nearest_tiles
-from napari_tsimcne.export._outlines import outlines, square
+from napari_tsimcne.export.patches._geojson import export_geojson
+from napari_tsimcne.export.patches._label_images import export_label_images, nearest_tiles
+from napari_tsimcne.export.patches._outlines import outlines, square
 from napari_tsimcne.recipe import Depth
 from napari_tsimcne.runs import open_exploration
 
@@ -177,8 +177,8 @@ def test_large_images_are_painted_in_blocks(tmp_path, monkeypatch):
     excerpt = of_objects(tmp_path, label_plane(4), "YX")
     export_label_images(excerpt, tmp_path / "whole")
     export_label_images(excerpt, tmp_path / "tiles", tiles=True)
-    monkeypatch.setattr("napari_tsimcne.export._label_images.TILE", 16)
-    monkeypatch.setattr("napari_tsimcne.export._label_images.BLOCK", 32)
+    monkeypatch.setattr("napari_tsimcne.export.patches._label_images.TILE", 16)
+    monkeypatch.setattr("napari_tsimcne.export.patches._label_images.BLOCK", 32)
     for name, tiles in (("whole", False), ("tiles", True)):
         export_label_images(excerpt, tmp_path / f"{name} in blocks", tiles=tiles)
         one, other = (
@@ -317,8 +317,8 @@ def test_objects_become_detections_of_their_outline(tmp_path):
 
 def test_objects_that_reach_far_are_whole(tmp_path, monkeypatch):
     """They are larger than a block with its room, and in parts far from each other."""
-    monkeypatch.setattr("napari_tsimcne.export._outlines.BLOCK", 8)
-    monkeypatch.setattr("napari_tsimcne.export._outlines.ROOM", 2)
+    monkeypatch.setattr("napari_tsimcne.export.patches._outlines.BLOCK", 8)
+    monkeypatch.setattr("napari_tsimcne.export.patches._outlines.ROOM", 2)
     labels = np.zeros((90, 90), np.int64)
     for i in range(8):
         labels[2 + 10 * i, 2:80:2] = labels[4 + 10 * i, [3, 80]] = i + 1

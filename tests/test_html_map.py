@@ -17,10 +17,10 @@ from PIL import Image
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run
 from napari_tsimcne.explore import Coloring
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._html_map import MOST_COLUMNS, export_html_map
-from napari_tsimcne.export._page import data_uri, policy, render
 from napari_tsimcne.export._pictures import patch_pictures
-from napari_tsimcne.export._sheets import EXACT_TO, LARGEST, LONGEST, draw_sheets
+from napari_tsimcne.export.pages._html_map import MOST_COLUMNS, export_html_map
+from napari_tsimcne.export.pages._page import data_uri, policy, render
+from napari_tsimcne.export.pages._sheets import EXACT_TO, LARGEST, LONGEST, draw_sheets
 from napari_tsimcne.runs import open_exploration
 
 EVIL = "</script><img src=x onerror=alert(1)>"

@@ -12,7 +12,6 @@ from test_additions import add, field_image
 from test_old_runs import RECIPES, write_old_run
 
 from napari_tsimcne import Grid, InputError, Recipe, Run, open_images
-from napari_tsimcne._info import print_info, run_facts
 from napari_tsimcne.events import Progress
 from napari_tsimcne.runs import (
     compare_seeds,
@@ -21,6 +20,7 @@ from napari_tsimcne.runs import (
     save_exploration,
     seed_run,
 )
+from napari_tsimcne.terminal._info import print_info, run_facts
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from PIL import Image
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.export import Excerpt
-from napari_tsimcne.export._drawing import WIDTH, elided, text_width
-from napari_tsimcne.export._map_figure import export_figure, map_drawing
-from napari_tsimcne.export._map_panel import THUMBNAIL, round_length
+from napari_tsimcne.export.figures._drawing import WIDTH, elided, text_width
+from napari_tsimcne.export.figures._map_figure import export_figure, map_drawing
+from napari_tsimcne.export.figures._map_panel import THUMBNAIL, round_length
 from napari_tsimcne.runs import open_exploration
 
 

@@ -8,7 +8,7 @@ from making import mapped
 from napari_tsimcne import Grid, ImageSource, InputError, Objects, Recipe, Run
 from napari_tsimcne.events import EpochEnded, Finished, Prepared, RolledBack
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._methods import export_methods, methods_text
+from napari_tsimcne.export.methods._methods import export_methods, methods_text
 from napari_tsimcne.recipe import (
     PRESETS,
     VIEWS,

@@ -48,7 +48,7 @@ def test_the_window_does_not_import_torch():
         "import sys\n"
         "from napari_tsimcne import gui\n"
         "assert all(callable(getattr(gui, name)) for name in gui.__all__)\n"
-        "import napari_tsimcne.gui._compare\n"
+        "import napari_tsimcne.gui.dialogs._compare\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

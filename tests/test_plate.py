@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import plate_of, plate_table
-from napari_tsimcne.explore._plate import row_letters
-from napari_tsimcne.export._condition_figures import plate_figure
+from napari_tsimcne.explore.conditions._plate import row_letters
+from napari_tsimcne.export.figures._condition_figures import plate_figure
 
 
 @pytest.mark.parametrize(

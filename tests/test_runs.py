@@ -7,9 +7,9 @@ import pytest
 import tifffile
 
 from napari_tsimcne import Grid, ImageSource, InputError, Objects, Recipe, Run, open_images, train
-from napari_tsimcne._terminal import cut_text
 from napari_tsimcne.events import Failed, Finished, Prepared, parse_event
 from napari_tsimcne.runs import EventReader, TrainingProcess, is_training
+from napari_tsimcne.terminal._terminal import cut_text
 
 
 def names(folder):

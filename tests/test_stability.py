@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from making import make_tiny_run, mapped
 
 from napari_tsimcne import InputError, Run
-from napari_tsimcne._compare import compare_in_terminal
 from napari_tsimcne.explore import (
     Clusters,
     chance,
@@ -32,6 +31,7 @@ from napari_tsimcne.runs import (
     with_stability,
 )
 from napari_tsimcne.runs._exploration import open_exploration
+from napari_tsimcne.terminal._compare import compare_in_terminal
 
 
 def scattered(count, seed=0, dimensions=2):

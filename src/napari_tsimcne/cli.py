@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_tsimcne import __version__
-from napari_tsimcne import _options as options
-from napari_tsimcne._add import add_images, embed_quietly
-from napari_tsimcne._demo import run_demo
-from napari_tsimcne._map_commands import COMMANDS
-from napari_tsimcne._terminal import (
+from napari_tsimcne.errors import FAILURE, USER_ERROR, InputError, sentence
+from napari_tsimcne.terminal import _options as options
+from napari_tsimcne.terminal._add import add_images, embed_quietly
+from napari_tsimcne.terminal._demo import run_demo
+from napari_tsimcne.terminal._map_commands import COMMANDS
+from napari_tsimcne.terminal._terminal import (
     bar,
     bars,
     console,
@@ -28,7 +29,6 @@ from napari_tsimcne._terminal import (
     train_quietly,
     warn,
 )
-from napari_tsimcne.errors import FAILURE, USER_ERROR, InputError, sentence
 
 if TYPE_CHECKING:
     from napari_tsimcne.images import Opened

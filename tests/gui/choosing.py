@@ -5,8 +5,8 @@ from typing import NamedTuple
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui._images_form import ImagesForm
-from napari_tsimcne.gui._patch_form import PatchForm
+from napari_tsimcne.gui.steps._images_form import ImagesForm
+from napari_tsimcne.gui.steps._patch_form import PatchForm
 
 
 class Forms(NamedTuple):

@@ -4,8 +4,8 @@ from linking import TURNED, noise, settle
 
 from napari_tsimcne import Recipe, Run
 from napari_tsimcne.explore import Exploration
-from napari_tsimcne.gui._inputs import images_of, with_labels
-from napari_tsimcne.gui._link import ImageLink
+from napari_tsimcne.gui.images._link import ImageLink
+from napari_tsimcne.gui.steps._inputs import images_of, with_labels
 from napari_tsimcne.recipe import Depth, Grid
 
 ADVISED = {"test_train_form", "test_views_form"}
@@ -16,7 +16,8 @@ ADVISED = {"test_train_form", "test_views_form"}
 def _no_advice(request, monkeypatch):
     if request.module.__name__ not in ADVISED:
         monkeypatch.setattr(
-            "napari_tsimcne.gui._advisor.Advisor.ask", lambda self, question, done, failed: None
+            "napari_tsimcne.gui.jobs._advisor.Advisor.ask",
+            lambda self, question, done, failed: None,
         )
 
 

@@ -15,13 +15,13 @@ from qtpy.QtWidgets import QDialog, QWidget
 
 from napari_tsimcne import Grid, ImageSource, Recipe, Run
 from napari_tsimcne.explore import Clusters, Exploration
-from napari_tsimcne.gui._add_images import AddImages
-from napari_tsimcne.gui._adding import AddingJob
 from napari_tsimcne.gui._explorer import Explorer
-from napari_tsimcne.gui._inputs import Inputs, images_of, with_labels
-from napari_tsimcne.gui._map_card import PatchCard
-from napari_tsimcne.gui._map_symbols import AddedLine, MapSymbols
-from napari_tsimcne.gui._open import link_addition, link_images, shown_images
+from napari_tsimcne.gui.dialogs._add_images import AddImages
+from napari_tsimcne.gui.images._open import link_addition, link_images, shown_images
+from napari_tsimcne.gui.jobs._adding import AddingJob
+from napari_tsimcne.gui.map._map_card import PatchCard
+from napari_tsimcne.gui.map._map_symbols import AddedLine, MapSymbols
+from napari_tsimcne.gui.steps._inputs import Inputs, images_of, with_labels
 from napari_tsimcne.images import open_file, open_images
 from napari_tsimcne.recipe import Objects, Points
 from napari_tsimcne.runs import (

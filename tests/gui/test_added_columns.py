@@ -10,12 +10,12 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_tsimcne.explore import Coloring
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._find_bar import FindBar
-from napari_tsimcne.gui._gallery import Gallery
-from napari_tsimcne.gui._legend import Legend
-from napari_tsimcne.gui._map_copy import MapCopy
-from napari_tsimcne.gui._map_view import MapView
+from napari_tsimcne.gui.gallery._gallery import Gallery
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.map._find_bar import FindBar
+from napari_tsimcne.gui.map._legend import Legend
+from napari_tsimcne.gui.map._map_copy import MapCopy
+from napari_tsimcne.gui.map._map_view import MapView
 from napari_tsimcne.runs import open_exploration
 
 pytestmark = needs_display

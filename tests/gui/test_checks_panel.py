@@ -14,10 +14,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Finding
-from napari_tsimcne.gui import _checking
-from napari_tsimcne.gui._checks import SOURCE, ChecksPanel
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._findings_list import MARKS
+from napari_tsimcne.gui.checks import _checking
+from napari_tsimcne.gui.checks._checks import SOURCE, ChecksPanel
+from napari_tsimcne.gui.checks._findings_list import MARKS
+from napari_tsimcne.gui.images._crops import Crops
 from napari_tsimcne.runs import open_exploration
 
 pytestmark = needs_display

@@ -7,7 +7,7 @@ import pytest
 from driving import needs_display
 from linking import click, noise, seen, selected, settle, world_of
 
-from napari_tsimcne.gui._outlines import is_view
+from napari_tsimcne.gui.images._outlines import is_view
 from napari_tsimcne.recipe import Depth, Grid, Objects, Points
 
 pytestmark = needs_display
@@ -85,7 +85,7 @@ def test_images_side_by_side_share_a_layer_of_clusters(viewer, linked, monkeypat
     layers[1].rotate = 0
     settle()
     assert link.cluster_layers["right"].name == "clusters"
-    monkeypatch.setattr("napari_tsimcne.gui._cluster_pictures.MOST_KEPT", 10)
+    monkeypatch.setattr("napari_tsimcne.gui.images._cluster_pictures.MOST_KEPT", 10)
     layers[1].translate = (0, 5, 40)
     settle()
     assert right() and link.cluster_layers["left"].name == "clusters of left"

@@ -13,10 +13,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from napari_tsimcne.explore import Exploration
-from napari_tsimcne.gui._clusters_model import Column
-from napari_tsimcne.gui._clusters_view import ClustersView
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._newest import Newest
+from napari_tsimcne.gui.clusters._clusters_model import Column
+from napari_tsimcne.gui.clusters._clusters_view import ClustersView
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.jobs._newest import Newest
 
 pytestmark = needs_display
 LEFT = Qt.MouseButton.LeftButton

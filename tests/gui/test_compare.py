@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDialogButtonBox
 
 from napari_tsimcne.events import Failed, Finished
 from napari_tsimcne.explore import Clusters
-from napari_tsimcne.gui._compare import CompareJob, CompareSeeds, StabilitySummary
+from napari_tsimcne.gui.dialogs._compare import CompareJob, CompareSeeds, StabilitySummary
 from napari_tsimcne.runs import Comparison, Run, compare_seeds, seed_run, with_stability
 
 pytestmark = needs_display
@@ -52,7 +52,7 @@ class Trainings:
             def kill(self):
                 trainings.asked.append("kill")
 
-        monkeypatch.setattr("napari_tsimcne.gui._compare.TrainingProcess", Process)
+        monkeypatch.setattr("napari_tsimcne.gui.dialogs._compare.TrainingProcess", Process)
 
 
 @pytest.fixture

@@ -14,11 +14,16 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.gui import _conditions
-from napari_tsimcne.gui._comparing_conditions import MOST_DRAWN, SELECTION, Question, answer
-from napari_tsimcne.gui._condition_columns import Columns, likely_control
-from napari_tsimcne.gui._conditions import VIEWS, ConditionsPanel
 from napari_tsimcne.gui._figure_view import Drawing, FigureView
+from napari_tsimcne.gui.conditions import _conditions
+from napari_tsimcne.gui.conditions._comparing_conditions import (
+    MOST_DRAWN,
+    SELECTION,
+    Question,
+    answer,
+)
+from napari_tsimcne.gui.conditions._condition_columns import Columns, likely_control
+from napari_tsimcne.gui.conditions._conditions import VIEWS, ConditionsPanel
 
 NARROW = 340
 LONG_MS = 30_000

@@ -18,11 +18,11 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_tsimcne.explore import Coloring
 from napari_tsimcne.export._kinds import KINDS, Written, default_name, kind_of
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._export import ExportDialog
-from napari_tsimcne.gui._exporting import labels_of_layers, remembered_folder
-from napari_tsimcne.gui._inputs import images_of, with_labels
-from napari_tsimcne.gui._outlines import LinkedLayer
+from napari_tsimcne.gui.export._export import ExportDialog
+from napari_tsimcne.gui.export._exporting import labels_of_layers, remembered_folder
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.steps._inputs import images_of, with_labels
 from napari_tsimcne.recipe import Objects, Recipe
 from napari_tsimcne.runs import Run, open_exploration
 from napari_tsimcne.samples import synthetic_field
@@ -118,7 +118,7 @@ class Held:
 @pytest.fixture
 def held(monkeypatch):
     held = Held()
-    monkeypatch.setattr("napari_tsimcne.gui._exporting.export", held)
+    monkeypatch.setattr("napari_tsimcne.gui.export._exporting.export", held)
     yield held
     held.go_on.set()
 

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Exploration, representative, similar
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._gallery import NOTHING, Gallery
+from napari_tsimcne.gui.gallery._gallery import NOTHING, Gallery
+from napari_tsimcne.gui.images._crops import Crops
 from napari_tsimcne.runs import open_exploration
 
 pytestmark = needs_display

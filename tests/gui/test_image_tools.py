@@ -78,7 +78,7 @@ def test_escape_cancels_a_lasso(movie, viewer):
 
 def test_modes_of_other_layers_and_the_3d_view_come_first(movie, viewer, monkeypatch):
     notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._image_lasso.show_info", notices.append)
+    monkeypatch.setattr("napari_tsimcne.gui.images._image_lasso.show_info", notices.append)
     cells = viewer.add_labels(np.zeros((64, 96), np.uint8), name="cells", scale=(0.5, 1.0))
     viewer.reset_view()
     cells.mode = "paint"

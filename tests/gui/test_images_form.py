@@ -13,8 +13,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QStyle, QStyleOptionViewItem
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui._images_list import DETAIL, TAG
-from napari_tsimcne.gui._metadata_form import MetadataForm
+from napari_tsimcne.gui.steps._images_list import DETAIL, TAG
+from napari_tsimcne.gui.steps._metadata_form import MetadataForm
 from napari_tsimcne.images import open_images
 from napari_tsimcne.recipe import Objects, Points
 
@@ -470,7 +470,7 @@ def test_metadata_is_matched_by_the_paths_of_files(form, viewer, plates, qtbot):
 def test_files_are_learnt_unshown_and_shown_with_their_map(
     viewer, plates, masks, qtbot, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui.jobs._training_job.TrainingProcess", MapsAtOnce)
     dock = add_dock(viewer, tmp_path / "run")
     dock.form.training.batch_size.setValue(4)
     form, patches = dock.form.images, dock.form.patches

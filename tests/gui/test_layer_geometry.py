@@ -9,8 +9,8 @@ from napari.layers import Image
 from napari.layers import Points as PointsLayer
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui._inputs import images_of, with_points
-from napari_tsimcne.gui._outlines import LinkedLayer, outlines
+from napari_tsimcne.gui.images._outlines import LinkedLayer, outlines
+from napari_tsimcne.gui.steps._inputs import images_of, with_points
 from napari_tsimcne.patches import patch_corners
 
 SHAPE = (3, 4, 40, 50)

@@ -9,8 +9,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.gui._find_bar import FindBar
-from napari_tsimcne.gui._legend import Legend
+from napari_tsimcne.gui.map._find_bar import FindBar
+from napari_tsimcne.gui.map._legend import Legend
 
 pytestmark = needs_display
 

@@ -9,10 +9,10 @@ from napari.layers import Labels, Vectors
 
 from napari_tsimcne import Recipe, Run, open_images
 from napari_tsimcne.explore import Coloring
-from napari_tsimcne.gui import _highlight, _into_view, _link
-from napari_tsimcne.gui._map_copy import MapCopy
-from napari_tsimcne.gui._open import link_images
-from napari_tsimcne.gui._outlines import is_view
+from napari_tsimcne.gui.images import _highlight, _into_view, _link
+from napari_tsimcne.gui.images._open import link_images
+from napari_tsimcne.gui.images._outlines import is_view
+from napari_tsimcne.gui.map._map_copy import MapCopy
 from napari_tsimcne.patches import patch_corners
 from napari_tsimcne.recipe import Grid
 
@@ -130,7 +130,7 @@ def test_a_patch_comes_into_view_and_is_marked(movie, viewer, qtbot, monkeypatch
 
 def test_an_image_that_is_not_loaded_is_opened(viewer, linked, tmp_path, qtbot, monkeypatch):
     notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._open.show_warning", notices.append)
+    monkeypatch.setattr("napari_tsimcne.gui.images._open.show_warning", notices.append)
     for number in range(3):
         tifffile.imwrite(tmp_path / f"{number}.tif", noise(48, 64) + number)
     images, _ = open_images(*(tmp_path / f"{n}.tif" for n in range(3)))
@@ -235,7 +235,7 @@ def test_the_copied_map_is_in_step(movie, viewer):
 
 def test_a_copied_map_that_was_edited_no_longer_follows(movie, viewer, monkeypatch):
     notices = []
-    monkeypatch.setattr("napari_tsimcne.gui._map_copy.show_info", notices.append)
+    monkeypatch.setattr("napari_tsimcne.gui.map._map_copy.show_info", notices.append)
     exploration = movie.exploration
     copy = MapCopy(viewer, exploration, Coloring(exploration))
     copy.layer.selected_data = {3}

@@ -8,9 +8,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.gui import _map_glide
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._map_view import MapView, dock_of
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.map import _map_glide
+from napari_tsimcne.gui.map._map_view import MapView, dock_of
 
 pytestmark = needs_display
 

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 
 from napari_tsimcne import Grid, ImageSource, Recipe, Run
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._map_card import beside
-from napari_tsimcne.gui._map_view import MapView, dock_of
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.map._map_card import beside
+from napari_tsimcne.gui.map._map_view import MapView, dock_of
 from napari_tsimcne.samples import CHANNELS, synthetic_field
 
 pytestmark = needs_display
@@ -240,7 +240,7 @@ def test_colours_follow_clusters_also_those_of_the_selection(view, exploration):
 
 
 def test_of_very_many_selected_the_others_are_dimmed(view, exploration, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._map_points.MANY", 10)
+    monkeypatch.setattr("napari_tsimcne.gui.map._map_points.MANY", 10)
     others = np.arange(81) < 20
     plain = view.layer.face_color.copy()
     exploration.selection.select(~others)
@@ -254,7 +254,7 @@ def test_of_very_many_selected_the_others_are_dimmed(view, exploration, monkeypa
 
 
 def test_colours_are_seen_on_the_canvas(view, exploration, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._map_pictures.READABLE", 0)
+    monkeypatch.setattr("napari_tsimcne.gui.map._map_pictures.READABLE", 0)
     patch = lonely(view)
     mask = np.arange(81) == patch
     red, blue = (255, 0, 0), (0, 0, 255)
@@ -320,7 +320,7 @@ def test_the_card_stays_on_the_screen_and_off_the_pointer(x, y):
 
 
 def test_pictures_come_by_a_switch_and_by_zooming_in(view, exploration, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._map_pictures.READABLE", 0.2)
+    monkeypatch.setattr("napari_tsimcne.gui.map._map_pictures.READABLE", 0.2)
     view.resize(320, 420)
     qtbot.waitUntil(lambda: len(view.pictures.rows) == 0)
     exploration.selection.select_patch(7)

@@ -16,7 +16,7 @@ PATTERN = "{plate}/{well}_{field}.tif"
 @pytest.fixture
 def plates(make_napari_viewer, tmp_path, monkeypatch):
     """The dock in a viewer with three images opened from files of two plates."""
-    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui.jobs._training_job.TrainingProcess", MapsAtOnce)
     viewer = make_napari_viewer(show=True)
     for number, name in enumerate(FILES):
         path = tmp_path / name

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
 
-from napari_tsimcne.gui._moved import FindImages, MovedImages
+from napari_tsimcne.gui.dialogs._moved import FindImages, MovedImages
 from napari_tsimcne.images import open_images
 from napari_tsimcne.recipe import Grid, Recipe
 from napari_tsimcne.runs import Run, missing_images
@@ -118,7 +118,7 @@ def test_a_search_is_stopped_and_may_fail(moved, run, tmp_path, qtbot, monkeypat
             told("Looking for images", 1, 3)
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr("napari_tsimcne.gui._moved.locate_images", locate)
+    monkeypatch.setattr("napari_tsimcne.gui.dialogs._moved.locate_images", locate)
     moved.ask(run)
     dialog = moved.dialog
     dialog.choose_folder = lambda: str(tmp_path)

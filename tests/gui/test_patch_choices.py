@@ -366,7 +366,7 @@ def test_the_preview_counts_and_outlines_what_is_kept(viewer, qtbot, tmp_path):
 
 
 def test_many_patches_are_previewed_by_a_sample(dock, viewer, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._preview.MOST_OUTLINES", 50)
+    monkeypatch.setattr("napari_tsimcne.gui.steps._preview.MOST_OUTLINES", 50)
     dock.form.patches.stride.setValue(4)
     wait_for(dock, qtbot, "4,225 patches")
     assert told(dock) == "4,225 patches, 32\N{NO-BREAK SPACE}px; a sample of 50 is drawn"

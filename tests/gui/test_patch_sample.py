@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_tsimcne import ImageSource, InputError
-from napari_tsimcne.gui._inputs import Inputs
-from napari_tsimcne.gui._patch_sample import MOST_BYTES, WIDEST, sample_patches
+from napari_tsimcne.gui.steps._inputs import Inputs
+from napari_tsimcne.gui.steps._patch_sample import MOST_BYTES, WIDEST, sample_patches
 from napari_tsimcne.images import open_file, open_images
 from napari_tsimcne.patches import Placed, place_patches
 from napari_tsimcne.recipe import Grid, Objects, Recipe

@@ -27,7 +27,7 @@ pytestmark = needs_display
 
 @pytest.fixture
 def viewer(viewer, monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui.jobs._training_job.TrainingProcess", MapsAtOnce)
     return viewer
 
 

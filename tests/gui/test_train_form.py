@@ -7,9 +7,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QScrollArea
 
 from napari_tsimcne.advice import Device, DevicesFound, Estimated
-from napari_tsimcne.gui._advisor import Advisor
-from napari_tsimcne.gui._train_form import TrainForm
-from napari_tsimcne.gui._training_time import rough
+from napari_tsimcne.gui.jobs._advisor import Advisor
+from napari_tsimcne.gui.steps._train_form import TrainForm
+from napari_tsimcne.gui.steps._training_time import rough
 from napari_tsimcne.recipe import PRESETS, VIEWS, Background, Depth, Grid
 
 pytestmark = needs_display

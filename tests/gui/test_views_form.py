@@ -13,11 +13,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from strategies import any_augmentations
 
-from napari_tsimcne.gui._advisor import Advisor
-from napari_tsimcne.gui._augmentation_row import RANGES
-from napari_tsimcne.gui._column import Column
-from napari_tsimcne.gui._patch_sample import WIDEST, PatchSample
-from napari_tsimcne.gui._views_form import CUSTOM, ViewsForm
+from napari_tsimcne.gui.jobs._advisor import Advisor
+from napari_tsimcne.gui.steps._augmentation_row import RANGES
+from napari_tsimcne.gui.steps._column import Column
+from napari_tsimcne.gui.steps._patch_sample import WIDEST, PatchSample
+from napari_tsimcne.gui.steps._views_form import CUSTOM, ViewsForm
 from napari_tsimcne.recipe import VIEWS, Augmentations
 
 pytestmark = needs_display

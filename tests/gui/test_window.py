@@ -22,7 +22,7 @@ from qtpy.QtTest import QTest
 
 from napari_tsimcne.events import Finished
 from napari_tsimcne.export import Excerpt, export_table
-from napari_tsimcne.gui._map_view import dock_of
+from napari_tsimcne.gui.map._map_view import dock_of
 from napari_tsimcne.runs import Run, TrainingProcess
 from napari_tsimcne.samples import nuclei_layers, synthetic_field
 
@@ -42,7 +42,7 @@ def dock(viewer, tmp_path):
 @pytest.fixture
 def made_up(monkeypatch):
     """Maps that are made up at once, where it is not the training that is tested."""
-    monkeypatch.setattr("napari_tsimcne.gui._training_job.TrainingProcess", MapsAtOnce)
+    monkeypatch.setattr("napari_tsimcne.gui.jobs._training_job.TrainingProcess", MapsAtOnce)
 
 
 # --- what is seen -------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The map explored: selection, clusters, colours, neighbours, checks. Models only, no window."""
 
-from napari_tsimcne.explore._aspects import Aspect, aspects
-from napari_tsimcne.explore._checks import MapChecks
 from napari_tsimcne.explore._classes import MISSING_COLOR, PLAIN_COLOR
 from napari_tsimcne.explore._cluster_table import (
     cluster_table,
@@ -20,22 +18,8 @@ from napari_tsimcne.explore._clustering import (
 from napari_tsimcne.explore._clusters import NONE, Cluster, Clusters
 from napari_tsimcne.explore._coloring import Category, Coloring
 from napari_tsimcne.explore._colors import class_colors, rgba
-from napari_tsimcne.explore._conditions import (
-    compare_conditions,
-    comparison_doubts,
-    condition_shares,
-    ordered_texts,
-    replicate_shares,
-    share_doubts,
-)
-from napari_tsimcne.explore._confounds import Confounds, confounds
-from napari_tsimcne.explore._difference import DifferenceMap, difference_map, difference_text
-from napari_tsimcne.explore._doses import dose_shares, dose_trends, replicate_dose_shares
-from napari_tsimcne.explore._evaluate import Evaluation, evaluate, knn_accuracy
 from napari_tsimcne.explore._exploration import Exploration
-from napari_tsimcne.explore._faithfulness import Faithfulness, faithfulness
 from napari_tsimcne.explore._find import find, written
-from napari_tsimcne.explore._findings import Finding, Severity, Stability, Topic, in_percent
 from napari_tsimcne.explore._history import History
 from napari_tsimcne.explore._lasso import points_in_lasso
 from napari_tsimcne.explore._modes import cluster_modes
@@ -48,8 +32,6 @@ from napari_tsimcne.explore._ordering import (
     unusual,
 )
 from napari_tsimcne.explore._pictures import composite, rgb_pictures
-from napari_tsimcne.explore._plate import plate_of, plate_table
-from napari_tsimcne.explore._questions import shown
 from napari_tsimcne.explore._raster import (
     LONGEST,
     NOTHING,
@@ -59,7 +41,15 @@ from napari_tsimcne.explore._raster import (
     values_of_labels,
 )
 from napari_tsimcne.explore._selection import Mode, Selection
-from napari_tsimcne.explore._stability import (
+from napari_tsimcne.explore._thumbnails import lay_out, without_overlap
+from napari_tsimcne.explore.checks._aspects import Aspect, aspects
+from napari_tsimcne.explore.checks._checks import MapChecks
+from napari_tsimcne.explore.checks._confounds import Confounds, confounds
+from napari_tsimcne.explore.checks._evaluate import Evaluation, evaluate, knn_accuracy
+from napari_tsimcne.explore.checks._faithfulness import Faithfulness, faithfulness
+from napari_tsimcne.explore.checks._findings import Finding, Severity, Stability, Topic, in_percent
+from napari_tsimcne.explore.checks._questions import shown
+from napari_tsimcne.explore.checks._stability import (
     NEIGHBORS,
     chance,
     cluster_stability,
@@ -69,9 +59,23 @@ from napari_tsimcne.explore._stability import (
     stability_text,
     together,
 )
-from napari_tsimcne.explore._suspects import Suspects, suspects
-from napari_tsimcne.explore._thumbnails import lay_out, without_overlap
-from napari_tsimcne.explore._truth import TruthScores, truth_scores
+from napari_tsimcne.explore.checks._suspects import Suspects, suspects
+from napari_tsimcne.explore.checks._truth import TruthScores, truth_scores
+from napari_tsimcne.explore.conditions._conditions import (
+    compare_conditions,
+    comparison_doubts,
+    condition_shares,
+    ordered_texts,
+    replicate_shares,
+    share_doubts,
+)
+from napari_tsimcne.explore.conditions._difference import (
+    DifferenceMap,
+    difference_map,
+    difference_text,
+)
+from napari_tsimcne.explore.conditions._doses import dose_shares, dose_trends, replicate_dose_shares
+from napari_tsimcne.explore.conditions._plate import plate_of, plate_table
 
 __all__ = [
     "LONGEST",

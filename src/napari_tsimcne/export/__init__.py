@@ -1,24 +1,13 @@
 """Files for other programs and people: tables, crops, label images, figures, pages."""
 
 from napari_tsimcne.export._anndata import export_anndata
-from napari_tsimcne.export._annotated_map import export_annotated_map
-from napari_tsimcne.export._check_report import export_check_report
-from napari_tsimcne.export._condition_figures import (
-    difference_figure,
-    dose_figure,
-    plate_figure,
-    shares_figure,
-)
 from napari_tsimcne.export._conditions import (
     ConditionColumns,
     condition_results,
     export_conditions,
     write_conditions,
 )
-from napari_tsimcne.export._crops import export_crops
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._geojson import export_geojson
-from napari_tsimcne.export._html_map import export_html_map
 from napari_tsimcne.export._kinds import (
     KINDS,
     Kind,
@@ -27,12 +16,23 @@ from napari_tsimcne.export._kinds import (
     export,
     kind_of,
 )
-from napari_tsimcne.export._label_images import export_label_images
-from napari_tsimcne.export._map_figure import export_figure
-from napari_tsimcne.export._methods import export_methods, methods_text
 from napari_tsimcne.export._outputs import new_file, new_folder
 from napari_tsimcne.export._pictures import Pictures, patch_pictures
 from napari_tsimcne.export._tables import export_table
+from napari_tsimcne.export.figures._annotated_map import export_annotated_map
+from napari_tsimcne.export.figures._condition_figures import (
+    difference_figure,
+    dose_figure,
+    plate_figure,
+    shares_figure,
+)
+from napari_tsimcne.export.figures._map_figure import export_figure
+from napari_tsimcne.export.methods._methods import export_methods, methods_text
+from napari_tsimcne.export.pages._check_report import export_check_report
+from napari_tsimcne.export.pages._html_map import export_html_map
+from napari_tsimcne.export.patches._crops import export_crops
+from napari_tsimcne.export.patches._geojson import export_geojson
+from napari_tsimcne.export.patches._label_images import export_label_images
 
 __all__ = [
     "KINDS",

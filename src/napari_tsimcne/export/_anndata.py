@@ -12,9 +12,9 @@ from pandas.api import types
 from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._file_names import distinct
 from napari_tsimcne.export._outputs import new_file
 from napari_tsimcne.export._tables import exported_columns
+from napari_tsimcne.export.patches._file_names import distinct
 from napari_tsimcne.images import MICROMETRES
 from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import MAP_COLUMNS

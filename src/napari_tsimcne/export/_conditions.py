@@ -28,14 +28,14 @@ from napari_tsimcne.explore import (
     replicate_shares,
     share_doubts,
 )
-from napari_tsimcne.export._condition_figures import (
+from napari_tsimcne.export._outputs import new_folder
+from napari_tsimcne.export.figures._condition_figures import (
     difference_figure,
     dose_figure,
     plate_figure,
     shares_figure,
 )
-from napari_tsimcne.export._file_names import distinct, file_name
-from napari_tsimcne.export._outputs import new_folder
+from napari_tsimcne.export.patches._file_names import distinct, file_name
 from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import Run
 

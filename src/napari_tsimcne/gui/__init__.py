@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_tsimcne.gui._dock import TsimcneDock
-    from napari_tsimcne.gui._open import show_run
     from napari_tsimcne.gui._reader import open_dock, run_reader
+    from napari_tsimcne.gui.images._open import show_run
 
 # Loaded when first used: napari asks the reader about folders that are none of ours.
 _HOMES = {
     "TsimcneDock": "_dock",
     "open_dock": "_reader",
     "run_reader": "_reader",
-    "show_run": "_open",
+    "show_run": "images._open",
 }
 
 __all__ = ["TsimcneDock", "open_dock", "run_reader", "show_run"]

@@ -14,24 +14,24 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
-from napari_tsimcne.gui._advisor import Advisor
-from napari_tsimcne.gui._at_close import AtClose, ask_at_close
-from napari_tsimcne.gui._column import Column
 from napari_tsimcne.gui._explorer import Explorer
-from napari_tsimcne.gui._form import TrainingForm
-from napari_tsimcne.gui._image_view import ImageView
-from napari_tsimcne.gui._inputs import Inputs
-from napari_tsimcne.gui._job import Job
-from napari_tsimcne.gui._map_jobs import MapJobs
-from napari_tsimcne.gui._map_step import MapStep
-from napari_tsimcne.gui._map_view import dock_of
-from napari_tsimcne.gui._open import link_addition, link_images, link_inputs, still_there
-from napari_tsimcne.gui._outlines import LinkedLayer
-from napari_tsimcne.gui._remembered import remember_recipe
 from napari_tsimcne.gui._sentences import left_out
-from napari_tsimcne.gui._training_job import TrainingJob
-from napari_tsimcne.gui._training_panel import TrainingPanel
-from napari_tsimcne.gui._unfinished import UnfinishedRuns
+from napari_tsimcne.gui.dialogs._at_close import AtClose, ask_at_close
+from napari_tsimcne.gui.images._image_view import ImageView
+from napari_tsimcne.gui.images._open import link_addition, link_images, link_inputs, still_there
+from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.jobs._advisor import Advisor
+from napari_tsimcne.gui.jobs._job import Job
+from napari_tsimcne.gui.jobs._map_jobs import MapJobs
+from napari_tsimcne.gui.jobs._training_job import TrainingJob
+from napari_tsimcne.gui.map._map_view import dock_of
+from napari_tsimcne.gui.steps._column import Column
+from napari_tsimcne.gui.steps._form import TrainingForm
+from napari_tsimcne.gui.steps._inputs import Inputs
+from napari_tsimcne.gui.steps._map_step import MapStep
+from napari_tsimcne.gui.steps._remembered import remember_recipe
+from napari_tsimcne.gui.steps._training_panel import TrainingPanel
+from napari_tsimcne.gui.steps._unfinished import UnfinishedRuns
 from napari_tsimcne.recipe import Recipe
 from napari_tsimcne.runs import (
     Comparison,

@@ -12,16 +12,16 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_tsimcne.events import MapMoved
 from napari_tsimcne.explore import Coloring, Exploration, MapChecks
-from napari_tsimcne.gui._checks import ChecksPanel
-from napari_tsimcne.gui._clusters_view import ClustersView
-from napari_tsimcne.gui._conditions import ConditionsPanel
-from napari_tsimcne.gui._crops import Crops
-from napari_tsimcne.gui._gallery import Gallery
 from napari_tsimcne.gui._later import later
-from napari_tsimcne.gui._link import ImageLink
-from napari_tsimcne.gui._map_copy import MapCopy
-from napari_tsimcne.gui._map_view import MapView, dock_of
-from napari_tsimcne.gui._outlines import LinkedLayer
+from napari_tsimcne.gui.checks._checks import ChecksPanel
+from napari_tsimcne.gui.clusters._clusters_view import ClustersView
+from napari_tsimcne.gui.conditions._conditions import ConditionsPanel
+from napari_tsimcne.gui.gallery._gallery import Gallery
+from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.images._link import ImageLink
+from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.map._map_copy import MapCopy
+from napari_tsimcne.gui.map._map_view import MapView, dock_of
 from napari_tsimcne.runs import Autosave, Run
 
 PREFIX = "t-SimCNE "

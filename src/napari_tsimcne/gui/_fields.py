@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tsimcne.gui._outlines import is_view
+from napari_tsimcne.gui.images._outlines import is_view
 
 LABEL_WIDTH = 86
 NARROWEST = 48

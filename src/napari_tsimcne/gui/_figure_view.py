@@ -13,7 +13,7 @@ from qtpy.QtCore import QRect, QSize, QTimer, Signal
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_tsimcne.gui._newest import Newest
+from napari_tsimcne.gui.jobs._newest import Newest
 
 DPI = 84
 """Of the screen: fonts of figures are then as large as those around them."""

@@ -1,0 +1,1 @@
+"""Conditions: shares of clusters, the difference on the map, doses and plates."""

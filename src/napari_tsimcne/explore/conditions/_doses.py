@@ -1,0 +1,190 @@
+"""Shares of the clusters against the dose of a drug."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.explore._clusters import Clusters
+from napari_tsimcne.explore.conditions._conditions import (
+    PERMUTATIONS,
+    condition_shares,
+    ordered_texts,
+    replicate_shares,
+)
+from napari_tsimcne.explore.conditions._permutations import max_p_values, p_values
+
+FEWEST_DOSES = 3
+
+
+def dose_shares(
+    clusters: Clusters,
+    dose: pd.Series,
+    replicate: pd.Series | None = None,
+    drug: pd.Series | None = None,
+    *,
+    confidence: float = 0.95,
+    mask: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Share of each cluster at each dose, with an interval between replicates.
+
+    Parameters
+    ----------
+    clusters
+        Of N patches.
+    dose
+        N numbers; patches without one are left out.
+    replicate, confidence, mask
+        As of `condition_shares`.
+    drug
+        N values: doses of each are taken for themselves. None: all are of one.
+
+    Returns
+    -------
+    As `condition_shares`, with ``drug`` (text, empty where none is given) and ``dose`` (float64)
+    in place of the condition.
+
+    Raises
+    ------
+    InputError
+        Where doses are no numbers, or no patch has one.
+    """
+    return _per_drug(
+        lambda values, own: condition_shares(
+            clusters, values, replicate, confidence=confidence, mask=own
+        ),
+        dose, drug, mask,
+    )  # fmt: skip
+
+
+def replicate_dose_shares(
+    clusters: Clusters,
+    dose: pd.Series,
+    replicate: pd.Series | None = None,
+    drug: pd.Series | None = None,
+    *,
+    mask: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Share of each cluster in each replicate of each dose.
+
+    Parameters and errors are those of `dose_shares`; the table is that of `replicate_shares`, with
+    ``drug`` and ``dose`` in place of the condition.
+    """
+    return _per_drug(
+        lambda values, own: replicate_shares(clusters, values, replicate, mask=own),
+        dose, drug, mask,
+    )  # fmt: skip
+
+
+def dose_trends(
+    clusters: Clusters,
+    dose: pd.Series,
+    replicate: pd.Series,
+    drug: pd.Series | None = None,
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    mask: np.ndarray | None = None,
+) -> pd.DataFrame:
+    """Tell whose share rises or falls with the dose, by Spearman's rank correlation.
+
+    Replicates are the points of the correlation, and doses are permuted between them.
+
+    Parameters
+    ----------
+    clusters, dose, replicate, drug, mask
+        As of `dose_shares`.
+    permutations
+        Random ones, besides the real one.
+    seed
+        Of these.
+
+    Returns
+    -------
+    A row a drug and cluster: ``drug``, ``id``, ``cluster``, ``correlation`` (-1..1), ``p`` of none
+    (two-sided), ``p_adjusted`` for the number of clusters by the largest correlation, and how many
+    ``replicates`` and different ``doses``. Drugs of fewer than three different doses, as a control,
+    are left out.
+
+    Raises
+    ------
+    InputError
+        Where doses are no numbers, or no drug has three different ones.
+    """
+    random = np.random.default_rng(seed)
+    shares = replicate_dose_shares(clusters, dose, replicate, drug, mask=mask)
+    found, few = [], []
+    for name, rows in shares.groupby("drug", sort=False):
+        points = rows.pivot(index=["dose", "replicate"], columns="id", values="share")
+        doses = points.index.get_level_values("dose").to_numpy()
+        different = len(np.unique(doses))
+        if different < FEWEST_DOSES:
+            few.append(f"'{name}' has {different}" if name else f"there are {different}")
+            continue
+        ranks = _standard_ranks(doses[:, None])[:, 0]
+        ways = np.vstack([ranks, random.permuted(np.tile(ranks, (permutations, 1)), axis=1)])
+        correlations = ways @ _standard_ranks(points.to_numpy()) / len(ranks)
+        sizes = np.abs(correlations)
+        table = rows[["drug", "id", "cluster"]].drop_duplicates("id").set_index("id", drop=False)
+        found.append(
+            table.loc[points.columns].assign(
+                correlation=correlations[0],
+                p=p_values(sizes),
+                p_adjusted=max_p_values(sizes[0], sizes.max(axis=1)),
+                replicates=len(ranks),
+                doses=different,
+            ).loc[table.index]
+        )  # fmt: skip
+    if not found:
+        raise InputError(
+            f"{few[0]} different doses: a trend needs at least {FEWEST_DOSES}: choose "
+            "another column"
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+# --- inside ---------------------------------------------------------------------------------------
+
+
+def _per_drug(
+    shares: Callable[[pd.Series, np.ndarray], pd.DataFrame],
+    dose: pd.Series,
+    drug: pd.Series | None,
+    mask: np.ndarray | None,
+) -> pd.DataFrame:
+    """Make a table of shares of the doses of each drug, one below the other."""
+    doses = pd.Series(_numbers(dose))
+    looked_at = doses.notna().to_numpy() & (True if mask is None else mask)
+    codes, drugs = (np.zeros(len(doses), int), [""]) if drug is None else ordered_texts(drug)
+    found = []
+    for place, name in enumerate(drugs):
+        own = looked_at & (codes == place)
+        if own.any():
+            table = shares(doses, own)
+            table.insert(0, "drug", name)
+            table.insert(1, "dose", table.pop("condition").astype(np.float64))
+            found.append(table)
+    if not found:
+        raise InputError(f"no patch has a dose in '{dose.name}': choose another column")
+    return pd.concat(found, ignore_index=True)
+
+
+def _numbers(dose: pd.Series) -> np.ndarray:
+    numbers = pd.to_numeric(dose, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    odd = np.isnan(numbers) & dose.notna().to_numpy() | np.isinf(numbers)
+    if odd.any():
+        first = dose.iloc[int(np.argmax(odd))]
+        raise InputError(f"doses must be numbers: the column '{dose.name}' has '{first}'")
+    return numbers
+
+
+def _standard_ranks(values: np.ndarray) -> np.ndarray:
+    """Rank each column of (R, K), to mean 0 and standard deviation 1; 0 where all are the same."""
+    ranks = stats.rankdata(values, axis=0)
+    ranks -= ranks.mean(axis=0)
+    spread = ranks.std(axis=0)
+    return ranks / np.where(spread > 0, spread, 1)

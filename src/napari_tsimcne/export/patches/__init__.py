@@ -1,0 +1,1 @@
+"""Crops, label images and outlines."""

@@ -1,0 +1,365 @@
+"""The panel of clusters: a table of them, what can be done with them, and automatic ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QAction, QColor, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QColorDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.explore import (
+    NONE,
+    Cluster,
+    Exploration,
+    Mode,
+    class_colors,
+    groupings,
+    percent,
+)
+from napari_tsimcne.gui._fields import Choice
+from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui.clusters._automatic import AutomaticClusters
+from napari_tsimcne.gui.clusters._clusters_model import ClustersModel, Column
+from napari_tsimcne.gui.clusters._clusters_table import ClusterTable
+from napari_tsimcne.gui.clusters._clusters_typical import TypicalPictures
+from napari_tsimcne.gui.images._crops import Crops
+
+NO_CLUSTERS = (
+    "There are no clusters yet.\n\n"
+    "Select patches on the map and press New, or the key 1.\n"
+    "Or let clusters be found: Automatic clusters, below."
+)
+
+
+class ClustersView(QWidget):
+    """Shows and edits the clusters of an exploration.
+
+    ``painting_wanted`` tells whether the images are to be painted in the clusters' colours.
+
+    Parameters
+    ----------
+    exploration, crops
+        Of one run.
+    """
+
+    painting_wanted = Signal(bool)
+
+    def __init__(self, exploration: Exploration, crops: Crops) -> None:
+        super().__init__()
+        self._exploration = exploration
+        self._clusters, self._selection = exploration.clusters, exploration.selection
+        self._history = exploration.history
+        self._pictures = TypicalPictures(exploration, crops, self)
+        self.model = ClustersModel(exploration, self._pictures, self)
+        self.actions_by_name: dict[str, QAction] = {}
+        self._shortcuts: dict[QWidget, list[QShortcut]] = {}
+        self._noted: int | None = None
+        self._build()
+        self._ties = Ties(
+            self,
+            (self._clusters.changed, self._on_clusters),
+            (self._selection.changed, self._refresh),
+            (self._history.changed, self._refresh),
+        )
+        self.install_keys(self)
+        self._on_clusters()
+
+    def release(self) -> None:
+        """Let go of the models, and of the keys of other widgets."""
+        self._ties.cut()
+        self._pictures.release()
+        self.automatic.release()
+        for shortcuts in self._shortcuts.values():
+            for shortcut in shortcuts:
+                # A widget that is gone took its keys along.
+                with suppress(RuntimeError):
+                    shortcut.setParent(None)
+        self._shortcuts.clear()
+
+    # --- widgets ------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.summary = _label()
+        self.table = ClusterTable(self.model)
+        self.table.color_clicked.connect(self._choose_color)
+        self.table.members_wanted.connect(self._select_members)
+        self.table.selectionModel().selectionChanged.connect(self._refresh)
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._open_menu)
+        self.model.refused.connect(self._say)
+        empty = _label(NO_CLUSTERS)
+        empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(empty)
+        self._stack.setMinimumHeight(self.table.minimumSizeHint().height())
+        self.note = QLineEdit()
+        self.note.editingFinished.connect(self._write_note)
+        self.message = _label()
+        self.message.hide()
+        self.automatic = AutomaticClusters(self._exploration)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addWidget(self.summary)
+        layout.addLayout(self._build_actions())
+        layout.addWidget(self._stack, stretch=1)
+        layout.addWidget(self.message)
+        layout.addWidget(self.note)
+        layout.addLayout(self._build_switches())
+        layout.addWidget(self.automatic)
+
+    def _build_actions(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setSpacing(2)
+        specification: list[tuple[str, Callable[[], Any], str]] = [
+            ("New", self._create, "Make a cluster of the selected patches."),
+            ("Add", self._add, "Put the selected patches into this cluster."),
+            ("Remove", self._remove, "Take the selected patches out of this cluster; out of\n"
+             "whichever they are in, where no cluster is chosen in the table."),
+            ("Undo", self._history.undo, ""),
+            ("Merge", self._merge, "Make one of the chosen clusters (Ctrl-click chooses several)."),
+            ("Split", self._split, "Make a cluster of its own of those patches of this cluster\n"
+             "that are selected."),
+            ("Delete", self._delete, "Delete the chosen clusters; their patches stay."),
+            ("Redo", self._history.redo, ""),
+        ]  # fmt: skip
+        for place, (name, slot, tip) in enumerate(specification):
+            action = QAction(name, self)
+            action.setToolTip(tip)
+            action.triggered.connect(self._doing(slot))
+            self.actions_by_name[name] = action
+            grid.addWidget(_button(action), *divmod(place, 4))
+        delete = self.actions_by_name["Delete"]
+        delete.setShortcut(QKeySequence(Qt.Key.Key_Delete))
+        delete.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.table.addAction(delete)
+        return grid
+
+    def _build_switches(self) -> QHBoxLayout:
+        options = [("nothing", None), *((n, n) for n in groupings(self._exploration.table))]
+        self.share_by = Choice(
+            options, "A column of the patches: how its values are shared out in each cluster."
+        )
+        self.share_by.currentIndexChanged.connect(lambda: self.model.share_by(self.share_by.value))
+        self.share_by.setEnabled(len(options) > 1)
+        self.painting = QCheckBox("Paint images")
+        self.painting.setToolTip("Paint all patches in the images in their cluster's colour.")
+        self.painting.toggled.connect(self.painting_wanted)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Share by"))
+        row.addWidget(self.share_by, stretch=1)
+        row.addWidget(self.painting)
+        return row
+
+    # --- keys ---------------------------------------------------------------------------------
+
+    def install_keys(self, widget: QWidget) -> None:
+        """Let keys 0 to 9 assign the selection while a widget, or one inside it, has focus.
+
+        Once a widget; text fields keep their digits.
+        """
+        if widget in self._shortcuts:
+            return
+        self._shortcuts[widget] = []
+        for number in range(10):
+            shortcut = QShortcut(QKeySequence(str(number)), widget)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(lambda n=number: self.assign_key(n))
+            self._shortcuts[widget].append(shortcut)
+        if widget is not self:
+            widget.destroyed.connect(lambda: self._shortcuts.pop(widget, None))
+
+    def assign_key(self, number: int) -> None:
+        """Put the selection into the cluster of a number; the next number makes a new one.
+
+        0 takes it out of whichever clusters it is in.
+        """
+        self._say("")
+        mask, there = self._selection.mask, self._clusters.all
+        if not mask.any():
+            self._say("Select patches first, on the map, in the gallery or in an image.")
+        elif number == 0:
+            self._clusters.release(mask)
+        elif number <= len(there):
+            self._clusters.assign(there[number - 1].id, mask)
+        elif number == len(there) + 1:
+            self._clusters.create(mask)
+        else:
+            self._say(f"There is no cluster {number}: the key {len(there) + 1} makes the next one.")
+
+    # --- what can be done ---------------------------------------------------------------------
+
+    def chosen(self) -> list[Cluster]:
+        """Return the clusters that are chosen in the table, in its order."""
+        return [self.model.cluster(row) for row in self.table.selected_rows()]
+
+    def _doing(self, what: Callable[[], Any]) -> Callable[[], None]:
+        def do() -> None:
+            self._say("")
+            try:
+                what()
+            except InputError as error:
+                self._say(capital(str(error)) + ".")
+
+        return do
+
+    def _create(self) -> None:
+        self._choose([self._clusters.create(self._selection.mask).id])
+
+    def _add(self) -> None:
+        self._clusters.assign(self.chosen()[0].id, self._selection.mask)
+
+    def _remove(self) -> None:
+        chosen = self.chosen()
+        self._clusters.release(self._selection.mask, chosen[0].id if chosen else None)
+
+    def _merge(self) -> None:
+        self._clusters.merge([cluster.id for cluster in self.chosen()])
+
+    def _split(self) -> None:
+        self._choose([self._clusters.split(self.chosen()[0].id, self._selection.mask).id])
+
+    def _delete(self) -> None:
+        self._clusters.delete([cluster.id for cluster in self.chosen()])
+
+    def _select_members(self, row: int, mode: Mode) -> None:
+        self._say("")
+        self._selection.select(self._clusters.members(self.model.cluster(row).id), mode)
+
+    def _choose_color(self, row: int) -> None:
+        cluster = self.model.cluster(row)
+        # Colours that can be told apart are at hand there.
+        for place, named in enumerate(class_colors(QColorDialog.customCount())):
+            QColorDialog.setCustomColor(place, QColor(named))
+        color = QColorDialog.getColor(QColor(cluster.color), self, f"Colour of '{cluster.name}'")
+        if color.isValid():
+            self._clusters.describe(cluster.id, color=color.name())
+
+    def _write_note(self) -> None:
+        # Its own cluster, as the row may have been left by a click that ends the editing.
+        if self._noted in self._clusters.sizes():
+            self._clusters.describe(self._noted, note=self.note.text().strip())
+
+    def _open_menu(self, place: Any) -> None:
+        index = self.table.indexAt(place)
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if index.isValid():
+            row = index.row()
+            menu.addAction("Select members", lambda: self._select_members(row, "replace"))
+            menu.addAction("Rename", lambda: self.table.edit(self.model.index(row, Column.NAME)))
+            menu.addAction("Choose colour…", lambda: self._choose_color(row))
+            menu.addSeparator()
+        menu.addActions([a for n, a in self.actions_by_name.items() if n not in ("Undo", "Redo")])
+        menu.setToolTipsVisible(True)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    # --- what is shown ------------------------------------------------------------------------
+
+    def _say(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
+
+    def _choose(self, ids: list[int]) -> None:
+        rows = [row for row in map(self.model.row_of, ids) if row is not None]
+        model = self.table.selectionModel()
+        model.clear()
+        flags = model.SelectionFlag.Select | model.SelectionFlag.Rows
+        for row in rows:
+            model.setCurrentIndex(self.model.index(row, Column.NAME), flags)
+
+    def _on_clusters(self) -> None:
+        chosen = [cluster.id for cluster in self.chosen()]
+        self.model.refresh()
+        if [cluster.id for cluster in self.chosen()] != chosen:
+            self._choose(chosen)
+        self._stack.setCurrentIndex(0 if len(self._clusters) else 1)
+        self._refresh()
+
+    def _refresh(self, *_: Any) -> None:
+        chosen, mask = self.chosen(), self._selection.mask
+        selected = np.bincount(self._clusters.ids[mask], minlength=1)
+        count, inside = int(selected.sum()), 0
+        self.summary.setText(self._summary(count))
+        one = chosen[0].id if len(chosen) == 1 else None
+        if one is not None and one < len(selected):
+            inside = int(selected[one])
+        enabled = {
+            "New": count > 0,
+            "Add": one is not None and inside < count,
+            "Remove": inside > 0 if chosen else count > selected[NONE],
+            "Merge": len(chosen) > 1,
+            "Split": one is not None and 0 < inside < self._clusters.sizes()[one],
+            "Delete": bool(chosen),
+            "Undo": bool(self._history.past),
+            "Redo": bool(self._history.future),
+        }
+        for name, action in self.actions_by_name.items():
+            action.setEnabled(bool(enabled[name]))
+        for name, step in (("Undo", self._history.past), ("Redo", self._history.future)):
+            self.actions_by_name[name].setToolTip(f"{name}: {step}" if step else f"{name}: nothing")
+        self._show_note(chosen)
+
+    def _show_note(self, chosen: list[Cluster]) -> None:
+        cluster = chosen[0] if len(chosen) == 1 else None
+        before, self._noted = self._noted, None if cluster is None else cluster.id
+        self.note.setEnabled(cluster is not None)
+        if cluster is None:
+            self.note.clear()
+            self.note.setPlaceholderText("Note: choose one cluster")
+        elif self._noted != before or not self.note.hasFocus():
+            self.note.setText(cluster.note)
+            self.note.setPlaceholderText(f"Note on '{cluster.name}'")
+
+    def _summary(self, selected: int) -> str:
+        total, ids = len(self._exploration), self._clusters.ids
+        there = len(self._clusters)
+        text = f"{there:,} cluster" + ("" if there == 1 else "s")
+        if there:
+            text += f", {percent(int((ids == NONE).sum()), total)} in none"
+        return f"{text}; {selected:,} selected"
+
+
+def _button(action: QAction) -> QPushButton:
+    """Make a button of an action: with its words, and enabled as it is."""
+    button = QPushButton(action.text())
+    button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    # The focus stays where keys assign clusters.
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def follow() -> None:
+        button.setEnabled(action.isEnabled())
+        button.setToolTip(action.toolTip())
+
+    action.changed.connect(follow)
+    button.clicked.connect(action.trigger)
+    follow()
+    return button
+
+
+def _label(text: str = "") -> QLabel:
+    """Make a label that wraps, and never widens the panel."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return label

@@ -1,0 +1,1 @@
+"""The gallery: pictures of the selected patches."""

@@ -1,0 +1,1 @@
+"""What takes long, in worker threads and processes of their own, seen from the window."""

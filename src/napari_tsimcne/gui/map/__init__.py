@@ -1,0 +1,1 @@
+"""The map: a canvas of its own, its tools, legend and search."""

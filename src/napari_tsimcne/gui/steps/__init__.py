@@ -1,0 +1,1 @@
+"""The column of steps: images, patches, views, training, map."""

@@ -1,0 +1,265 @@
+"""From layers and files to what a run is made of: images, label images, points."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from napari.layers import Image, Labels, Layer
+from napari.layers import Points as PointsLayer
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape, matrix, transformed
+from napari_tsimcne.images import (
+    ImageSource,
+    check_alike,
+    check_labels,
+    from_layer,
+    join_channels,
+    labels_from_layer,
+    named_alike,
+    pair_labels,
+)
+from napari_tsimcne.patches import COLUMNS, Measurement
+
+JOINED_BY = " + "
+"""Between the names of layers that are channels of one image, in its name."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run is made of; ``layers`` shows images, by their names.
+
+    Images of files that are not shown have no layer. ``measure`` adds what is known of the
+    images to their patches.
+    """
+
+    images: Sequence[ImageSource]
+    layers: Mapping[str, LinkedLayer]
+    labels: Mapping[str, ImageSource] | None = None
+    points: pd.DataFrame | None = None
+    measure: Measurement | None = None
+
+
+def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inputs:
+    """Take layers as images, or as the channels of one.
+
+    Raises
+    ------
+    InputError
+        Where there is no layer, or layers do not fit together.
+    """
+    if not layers:
+        raise InputError("no image is chosen: open an image in napari, or add files, and tick it")
+    images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
+    if joined and len(images) > 1:
+        _check_over_each_other(layers)
+        image = join_channels(images, name=JOINED_BY.join(image.name for image in images))
+        return Inputs([image], {image.name: LinkedLayer(layers[0], axes[0], tuple(layers[1:]))})
+    check_alike(images)
+    linked = [LinkedLayer(layer, own) for layer, own in zip(layers, axes, strict=True)]
+    return Inputs(images, {i.name: la for i, la in zip(images, linked, strict=True)})
+
+
+def with_files(
+    inputs: Inputs | None, images: Sequence[ImageSource], shown: Mapping[str, LinkedLayer]
+) -> Inputs:
+    """Add images of files to those of layers, if any; ``shown`` are layers that show them.
+
+    Raises
+    ------
+    InputError
+        Where images do not fit together.
+    """
+    if inputs is not None:
+        images = [*inputs.images, *images]
+        shown = {**inputs.layers, **shown}
+    check_alike(images)
+    return Inputs(images, shown)
+
+
+def with_labels(
+    inputs: Inputs,
+    layer: Labels | None,
+    candidates: Sequence[Labels],
+    files: Sequence[ImageSource] = (),
+) -> Inputs:
+    """Add the label image of each image: of one layer, or where it is None, the one over it.
+
+    Where ``files`` are given, images of files take their label images from these, by their names.
+
+    Raises
+    ------
+    InputError
+        Where there is no label image, or it does not fit its image.
+    """
+    labels = _labels_of_files(inputs, files)
+    layers = dict(inputs.layers)
+    left = [image.name for image in inputs.images if image.name not in labels]
+    hidden = [name for name in left if name not in layers]
+    if hidden:
+        raise InputError(
+            f"no label image is given for {_some(hidden)}: choose label files, or show the images "
+            "and add a Labels layer over each"
+        )
+    if left and not candidates:
+        raise InputError(
+            "there is no Labels layer: add one in which each object has a number of its own, or "
+            "cut patches on a grid"
+        )
+    for name in left:
+        linked = layers[name]
+        own = _labels_over(name, linked, candidates) if layer is None else layer
+        if not _at_one_place(own, linked.layer):
+            raise InputError(
+                f"the Labels layer '{own.name}' does not begin where the image '{name}' does: move "
+                "one over the other, or choose the one over each image"
+            )
+        labels[name] = labels_from_layer(own, axes=_axes_of_labels(own, linked))
+        layers[name] = linked._replace(labels=own)
+    return Inputs(inputs.images, layers, labels=labels)
+
+
+def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
+    """Add the points of a layer, each to the images it lies in, with its features.
+
+    Raises
+    ------
+    InputError
+        Where there is no layer, or points lie in no image.
+    """
+    if layer is None:
+        raise InputError("there is no Points layer: add one, or cut patches on a grid")
+    hidden = [image.name for image in inputs.images if image.name not in inputs.layers]
+    if hidden:
+        raise InputError(
+            f"points lie in layers, but no layer shows {_some(hidden)}: show the images of the "
+            "points, and untick other files"
+        )
+    points = np.asarray(layer.data, float)
+    if not len(points):
+        raise InputError(f"the layer '{layer.name}' has no point: add points, or choose another")
+    world = transformed(points, matrix(layer))
+    features = _further_columns(layer.features)
+    parts, lost = [], np.ones(len(points), bool)
+    for name, linked in inputs.layers.items():
+        places = _places_in(linked, world)
+        shape = dict(zip(linked.axes, level_shape(linked.layer), strict=False))
+        lengths = np.array([shape[axis.upper()] for axis in places])
+        values = places.to_numpy()
+        inside = ((values >= -0.5) & (values < lengths - 0.5)).all(axis=1)
+        lost &= ~inside
+        part = pd.concat([places.assign(image=name), features], axis=1)
+        parts.append(part[inside])
+    if lost.any():
+        raise InputError(
+            f"{lost.sum():,} of {len(points):,} points of '{layer.name}' lie outside of the chosen "
+            "images: move or delete them, or choose their images"
+        )
+    return Inputs(inputs.images, inputs.layers, points=pd.concat(parts, ignore_index=True))
+
+
+def _labels_of_files(inputs: Inputs, files: Sequence[ImageSource]) -> dict[str, ImageSource]:
+    """Pair images of files with label images, which fit them; none where none are given."""
+    images = [image for image in inputs.images if image.path is not None]
+    if not files or not images:
+        return {}
+    pairs = pair_labels(images, files)
+    for image in images:
+        check_labels(image, pairs[image.name])
+    return pairs
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first of some images, and say how many more there are."""
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    return f"'{names[0]}'{more}"
+
+
+def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -> Labels:
+    """Return the Labels layer that lies over an image exactly.
+
+    Of several, the topmost whose name or file is the image's, else the topmost.
+    """
+    image = linked.layer
+    height_width = [
+        level_shape(image)[linked.axes.index(axis)] for axis in linked.axes if axis in "YX"
+    ]
+    over = [
+        layer for layer in reversed(candidates)
+        if list(level_shape(layer)[-2:]) == height_width and _at_one_place(layer, image)
+    ]  # fmt: skip
+    if not over:
+        raise InputError(
+            f"no Labels layer lies over the image '{name}': add one of the same size and place, or "
+            "leave the image out"
+        )
+    names = {name, *(own for shown in (image, *linked.channels) for own in _names_of(shown))}
+    alike = (
+        layer for layer in over
+        if any(named_alike(a, b) for a in names for b in _names_of(layer))
+    )  # fmt: skip
+    return next(alike, over[0])
+
+
+def _names_of(layer: Layer) -> set[str]:
+    """Names of a layer and of its file, without the number by which napari tells layers apart."""
+    names = {re.sub(r" \[\d+\]$", "", layer.name)}
+    return names | {Path(layer.source.path).name} if layer.source.path else names
+
+
+def _at_one_place(one: Layer, other: Layer) -> bool:
+    """Whether the first pixels of two layers lie at one place of the plane."""
+    first, second = (layer.data_to_world(np.zeros(layer.ndim))[-2:] for layer in (one, other))
+    return bool(np.allclose(first, second))
+
+
+def _check_over_each_other(layers: Sequence[Image]) -> None:
+    """Check that layers of one shape lie over each other, to half a pixel."""
+    first = layers[0]
+    shape = level_shape(first)[: first.ndim]
+    corners = np.array(list(product(*((0, n - 1) for n in shape))))
+    for layer in layers[1:]:
+        if level_shape(layer)[: layer.ndim] != shape:
+            continue  # told when they are joined
+        found = transformed(transformed(corners, matrix(layer)), np.linalg.inv(matrix(first)))
+        if np.abs(found - corners).max() > 0.5:
+            raise InputError(
+                f"'{first.name}' and '{layer.name}' do not lie over each other: channels of one "
+                "image need the same scale and place; take them as separate images"
+            )
+
+
+def _axes_of_labels(layer: Labels, linked: LinkedLayer) -> str | None:
+    """Axes of labels, the image's last ones; None where they must be guessed."""
+    axes = linked.axes.replace("C", "")
+    return axes[-layer.ndim :] if layer.ndim <= len(axes) else None
+
+
+def _places_in(linked: LinkedLayer, world: np.ndarray) -> pd.DataFrame:
+    """World coordinates (N, D) as pixels of an image, columns t, z, y, x; those it has."""
+    image = linked.layer
+    missing = image.ndim - world.shape[1]
+    world = np.pad(world[:, max(-missing, 0) :], ((0, 0), (max(missing, 0), 0)))
+    data = transformed(world, np.linalg.inv(matrix(image)))
+    known = linked.axes[max(missing, 0) :]
+    return pd.DataFrame(
+        {axis.lower(): data[:, linked.axes.index(axis)] for axis in known if axis != "C"}
+    )
+
+
+def _further_columns(features: pd.DataFrame) -> pd.DataFrame:
+    """Features whose names do not clash with those of a patch table or of places.
+
+    A column ``label`` is kept: it says which object, or which class, a point stands for.
+    """
+    names = {name: str(name).strip() for name in features}
+    kept = set() if "class" in features else {"label"}
+    clash = {name for name, text in names.items() if text.lower() in COLUMNS} - kept
+    clash |= {name for name, text in names.items() if re.fullmatch(r"axis-\d+", text)}
+    return features.drop(columns=list(clash)).reset_index(drop=True)

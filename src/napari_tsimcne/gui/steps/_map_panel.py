@@ -1,0 +1,139 @@
+"""The step of the map: open a run, and what can be done with its map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._sentences import left_out
+from napari_tsimcne.gui.dialogs._moved import missing_text
+from napari_tsimcne.runs import missing_images
+
+
+class MapPanel(QWidget):
+    """Buttons and words of the run that is open.
+
+    ``run_chosen`` carries the folder of a run that is to be opened; ``export_wanted`` asks to
+    export, ``find_wanted`` to look for missing images, ``add_wanted`` to map new ones,
+    ``compare_wanted`` to compare seeds, ``check_wanted`` to check the map and
+    ``conditions_wanted`` to compare conditions.
+    """
+
+    run_chosen = Signal(object)
+    export_wanted = Signal()
+    find_wanted = Signal()
+    add_wanted = Signal()
+    compare_wanted = Signal()
+    check_wanted = Signal()
+    conditions_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._explorer: Explorer | None = None
+        self.left_out, self.missing = _label(), _label()
+        self.open_button = _button("Open run...", "Show the map of a run folder.")
+        self.open_button.clicked.connect(self._choose_run)
+        self.show_button = _button(
+            "Show map", "Show map, gallery and clusters again after they were closed."
+        )
+        self.show_button.clicked.connect(self._show_map)
+        self.export_button = _button(
+            "Export...", "Write tables, crops, label images, figures or pages of the map."
+        )
+        self.export_button.clicked.connect(self.export_wanted)
+        self.add_button = _button(
+            "Map new images...",
+            "Put further images onto this map, and flag what is unlike all it was trained on.",
+        )
+        self.add_button.clicked.connect(self.add_wanted)
+        self.compare_button = _button(
+            "Compare seeds...",
+            "Train again with another seed, to see which islands of the map to believe.",
+        )
+        self.compare_button.clicked.connect(self.compare_wanted)
+        self.check_button = _button(
+            "Check map...", "Whether the map can be trusted, and what it follows."
+        )
+        self.check_button.clicked.connect(self.check_wanted)
+        self.conditions_button = _button(
+            "Conditions...", "What treatments and doses do to the clusters."
+        )
+        self.conditions_button.clicked.connect(self.conditions_wanted)
+        self.find_button = _button(
+            "Find images...", "Look for the images of this run in a folder they were moved to."
+        )
+        self.find_button.clicked.connect(self.find_wanted)
+        buttons = QGridLayout()
+        for i, button in enumerate(
+            (self.open_button, self.show_button, self.check_button, self.conditions_button,
+             self.export_button, self.add_button, self.compare_button)
+        ):  # fmt: skip
+            buttons.addWidget(button, *divmod(i, 2))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.left_out)
+        layout.addWidget(self.missing)
+        layout.addWidget(self.find_button)
+        layout.addLayout(buttons)
+
+    def show_explorer(self, explorer: Explorer | None, busy: bool) -> str:
+        """Follow what is open, and return a line that says it; ``busy``: a job is under way."""
+        if explorer is not self._explorer or explorer is None:
+            self._show_missing(explorer)
+        self._explorer = explorer
+        has_map = explorer is not None and explorer.run.has_map
+        selected = len(explorer.exploration.selection) if explorer else 0
+        for button in (self.export_button, self.check_button, self.conditions_button):
+            button.setEnabled(has_map)
+        self.show_button.setEnabled(explorer is not None and not explorer.complete)
+        for button in (self.add_button, self.compare_button):
+            button.setEnabled(has_map and not busy)
+        self.open_button.setEnabled(not busy)
+        text = left_out(explorer.run.info.skipped) if explorer else ""
+        self.left_out.setText(text)
+        self.left_out.setVisible(bool(text))
+        if explorer is None:
+            return "No map yet: train one, or open a run."
+        count = len(explorer.exploration)
+        return f"{explorer.run.folder.name}: {selected:,} of {count:,} patches selected"
+
+    def _show_missing(self, explorer: Explorer | None) -> None:
+        """Say which images are not where they were; they are looked for once a run is shown."""
+        missing = missing_images(explorer.run) if explorer is not None else ()
+        self.missing.setText(
+            missing_text(explorer.run, missing) if explorer is not None and missing else ""
+        )
+        self.missing.setVisible(bool(missing))
+        self.find_button.setVisible(bool(missing))
+
+    def _choose_run(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
+        if folder:
+            self.run_chosen.emit(Path(folder))
+
+    def _show_map(self) -> None:
+        if self._explorer is not None:
+            self._explorer.show()
+
+
+def _label() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button

@@ -1,0 +1,96 @@
+"""The part of the form that says what is known of the images: a table, and their paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
+from napari_tsimcne.gui.steps._inputs import Inputs
+from napari_tsimcne.images import ImageSource
+from napari_tsimcne.patches import Measurement, measurement
+
+
+class MetadataForm(QWidget):
+    """Where columns of the patch table come from; ``measurement`` reads and checks them."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = QLineEdit()
+        self.table.setPlaceholderText("CSV file")
+        self.table.setClearButtonEnabled(True)
+        self.table.setToolTip(
+            "CSV file of treatments, doses and the like. A column image (or file) names the image\n"
+            "or its file; without one, columns of the pattern such as well are matched."
+        )
+        self.pattern = QLineEdit()
+        self.pattern.setPlaceholderText("{plate}/{well}_{field}.tif")
+        self.pattern.setClearButtonEnabled(True)
+        self.pattern.setToolTip(
+            "Columns from the path of each image, as {plate}/{well}_{field}.tif: a word in braces\n"
+            "is a column, * is any text. A layer that came from no file goes by its name."
+        )
+        for field in (self.table, self.pattern):
+            field.textChanged.connect(self.changed)
+        content = QWidget()
+        form = form_layout()
+        add_rows(form, [
+            ("Table", with_button(self.table, "Choose the CSV file.", self._browse)),
+            ("Path pattern", self.pattern),
+        ])  # fmt: skip
+        self.without_row = QLabel()
+        self.without_row.setWordWrap(True)
+        self.without_row.setVisible(False)
+        form.addRow(self.without_row)
+        content.setLayout(form)
+        self.details = QCollapsible("Metadata")
+        self.details.setDuration(0)
+        self.details.addWidget(content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.details)
+
+    def _browse(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a table of treatments", "", "CSV (*.csv *.tsv *.txt)"
+        )
+        if path:
+            self.table.setText(path)
+
+    def measurement(self, inputs: Inputs) -> Measurement | None:
+        """Return what adds columns to the patches of these images; None for none.
+
+        Raises
+        ------
+        InputError
+            Where table or pattern are malformed, or do not fit the images.
+        """
+        table, pattern = self.table.text().strip(), self.pattern.text().strip()
+        names = [image.name for image in inputs.images]
+        self._tell_without_row("")
+        found = measurement(
+            names,
+            [_file_of(image, inputs) for image in inputs.images],
+            pattern=pattern or None,
+            metadata=Path(table).expanduser() if table else None,
+            further=[] if inputs.points is None else list(inputs.points),
+        )
+        self._tell_without_row(found.without_row if found is not None else "")
+        return found
+
+    def _tell_without_row(self, text: str) -> None:
+        self.without_row.setText(text)
+        self.without_row.setVisible(bool(text))
+
+
+def _file_of(image: ImageSource, inputs: Inputs) -> Path | None:
+    """Return the file of an image, or that its layer was opened from."""
+    if image.path is not None or image.name not in inputs.layers:
+        return image.path
+    path = inputs.layers[image.name].layer.source.path
+    return Path(path) if path else None

@@ -1,0 +1,120 @@
+"""The command that compares conditions: shares of the clusters, with intervals and doubts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.terminal._terminal import bars, console, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_tsimcne.runs import Run
+
+
+def conditions_in_terminal(
+    run: Run,
+    condition: str,
+    *,
+    replicate: str | None = None,
+    control: str | None = None,
+    treated: str | None = None,
+    well: str | None = None,
+    dose: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Print the share of each cluster in each condition, and write tables and figures if asked.
+
+    Parameters
+    ----------
+    run
+        With a map and clusters.
+    condition, replicate, control, treated, well, dose
+        Columns and values, see `ConditionColumns`.
+    out
+        A folder to write, see `export_conditions`; None: only print.
+    overwrite
+        Replace a folder that an export has made.
+
+    Raises
+    ------
+    InputError
+        Where columns do not fit, there are no clusters, or the folder is in use.
+    """
+    from napari_tsimcne.export import (
+        ConditionColumns,
+        condition_results,
+        write_conditions,
+    )
+    from napari_tsimcne.runs import extended, open_exploration
+
+    if out is not None and out.exists() and not overwrite:
+        raise InputError(f"{out} exists: choose another name, or give --overwrite")
+    run = extended(run)
+    exploration = open_exploration(run)
+    columns = ConditionColumns(condition, replicate, control, treated, well, dose)
+    with bars() as told:
+        results = condition_results(exploration, columns, told=told)
+        if out is not None:
+            write_conditions(
+                run, exploration, columns, results, out, overwrite=overwrite, told=told
+            )
+    _print_shares(results.shares)
+    if results.comparison is not None:
+        _print_comparison(results.comparison, str(control))
+    if results.trends is not None:
+        _print_trends(results.trends)
+    for sentence in results.sentences(control):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    for sentence in results.doubts:
+        warn(sentence)
+    if out is not None:
+        console.print(f"Tables and figures are in {out}", highlight=False, soft_wrap=True)
+
+
+def _print_shares(shares: pd.DataFrame) -> None:
+    from rich.table import Column, Table
+
+    names = ("share", "interval", "patches", "replicates")
+    table = Table(
+        "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
+    )
+    for row in shares.itertuples():
+        if row.id or row.patches:
+            interval = "" if np.isnan(row.low) else f"{row.low:.1%} to {row.high:.1%}"
+            table.add_row(row.condition, row.cluster, f"{row.share:.1%}", interval,
+                          f"{row.patches:,}", f"{row.replicates or ''}")  # fmt: skip
+    console.print(table)
+
+
+def _print_comparison(comparison: pd.DataFrame, control: str) -> None:
+    from rich.table import Column, Table
+
+    names = (f"share - {control}", "p", "p, adjusted")
+    table = Table(
+        "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
+    )
+    for row in comparison.itertuples():
+        if row.id or row.difference:
+            table.add_row(row.condition, row.cluster, f"{row.difference:+.1%}", f"{row.p:.2g}",
+                          f"{row.p_adjusted:.2g}")  # fmt: skip
+    console.print(table)
+
+
+def _print_trends(trends: pd.DataFrame) -> None:
+    from rich.table import Column, Table
+
+    names = ("correlation with the dose", "p", "p, adjusted")
+    table = Table(
+        "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
+    )
+    for row in trends.itertuples():
+        if row.id or row.correlation:
+            table.add_row(row.drug, row.cluster, f"{row.correlation:+.2f}", f"{row.p:.2g}",
+                          f"{row.p_adjusted:.2g}")  # fmt: skip
+    console.print(table)

@@ -1,0 +1,158 @@
+"""Commands about a run that is there: what it holds, how good its map is, and files of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_tsimcne.errors import InputError
+from napari_tsimcne.terminal import _export as exporting
+from napari_tsimcne.terminal import _options as options
+from napari_tsimcne.terminal._check import check_in_terminal
+from napari_tsimcne.terminal._compare import compare_in_terminal
+from napari_tsimcne.terminal._conditions import conditions_in_terminal
+from napari_tsimcne.terminal._info import print_info
+from napari_tsimcne.terminal._terminal import bars, console, warn
+
+if TYPE_CHECKING:
+    from napari_tsimcne.runs import Run
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def info(run: options.RunFolder, as_json: JsonOption = False, debug: options.Debug = False) -> None:
+    """Show what a run holds: patches, images, recipe, map, clusters, what was added."""
+    print_info(run, as_json)
+
+
+def locate(
+    run: options.RunFolder,
+    folder: Annotated[Path, typer.Argument(help="Where the images are now.", metavar="FOLDER")],
+    debug: options.Debug = False,
+) -> None:
+    """Find the images of a run that were moved, in a folder and all below it."""
+    from napari_tsimcne.runs import locate_images
+
+    opened = _open(run)
+    with bars() as told:
+        missing = locate_images(opened, folder, told=told)
+    for record in missing:
+        warn(f"not found: {record.name}, which was at {record.path}")
+    if not missing:
+        console.print("All images are where the run looks for them", highlight=False)
+
+
+def export(
+    run: options.RunFolder,
+    kind: exporting.KindName,
+    out: exporting.Out,
+    selected: exporting.Selected = False,
+    cluster: exporting.ClusterNames = None,
+    color_by: exporting.ColorBy = "",
+    thumbnails: exporting.Thumbnails = False,
+    no_legend: exporting.NoLegend = False,
+    tiles: exporting.Tiles = False,
+    overwrite: options.Overwrite = False,
+    debug: options.Debug = False,
+) -> None:
+    """Write the map for other programs and people: tables, crops, label images, figures, pages."""
+    exporting.export_in_terminal(
+        _open(run), kind, out, selected=selected, clusters=cluster or (), color_by=color_by,
+        thumbnails=thumbnails, legend=not no_legend, tiles=tiles, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def check(
+    run: options.RunFolder,
+    truth: Annotated[
+        str | None,
+        typer.Option(help="Column with the known class of patches.", metavar="COLUMN"),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Report to write, .html; NAME-check.html here if not given.",
+                     metavar="FILE"),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: JsonOption = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Check whether the map can be trusted, and write a report of one page."""
+    check_in_terminal(_open(run), truth, out, overwrite, as_json)
+
+
+def conditions(
+    run: options.RunFolder,
+    by: Annotated[str, typer.Option(help="Column of conditions, such as a drug.")],
+    replicate: Annotated[
+        str | None, typer.Option(help="Column of what was repeated, such as a well.")
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Condition that others are compared with.")
+    ] = None,
+    treated: Annotated[
+        str | None, typer.Option(help="Condition whose difference from the control is mapped.")
+    ] = None,
+    well: Annotated[str | None, typer.Option(help="Column of wells, for the plate.")] = None,
+    dose: Annotated[str | None, typer.Option(help="Column of doses, for the curves.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write tables and figures into.", metavar="OUT")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    debug: options.Debug = False,
+) -> None:
+    """Compare conditions: which share of their patches is in each cluster, and how sure that is."""
+    conditions_in_terminal(
+        _open(run), by, replicate=replicate, control=control, treated=treated, well=well,
+        dose=dose, out=out, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def evaluate(
+    run: options.RunFolder,
+    truth: Annotated[str, typer.Option(help="Column of the patch table with the known class.")],
+    as_json: JsonOption = False,
+    debug: options.Debug = False,
+) -> None:
+    """Score the map against known classes: kNN accuracy in 2D and in the features."""
+    scores = _evaluate(_open(run), truth)
+    if as_json:
+        typer.echo(json.dumps(scores))
+    else:
+        for name, value in scores.items():
+            console.print(f"{name:<14}{value:{'.4f' if isinstance(value, float) else ','}}")
+
+
+def compare(
+    run: options.RunFolder,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the other map; a new one if not given.", min=0)
+    ] = None,
+    device: options.DeviceOption = options.Device.auto,
+    debug: options.Debug = False,
+) -> None:
+    """Learn the map again with another seed, and tell which of its islands to believe."""
+    compare_in_terminal(_open(run), seed, device)
+
+
+COMMANDS: tuple[Callable[..., None], ...] = (
+    info, check, conditions, export, locate, evaluate, compare,
+)  # fmt: skip
+
+
+def _open(folder: Path) -> Run:
+    from napari_tsimcne.runs import Run
+
+    return Run.open(folder)
+
+
+def _evaluate(run: Run, truth: str) -> dict[str, float]:
+    from napari_tsimcne.explore import evaluate as evaluate_map
+
+    if truth not in run.table:
+        raise InputError(f"the run has no column '{truth}': it has {', '.join(run.table.columns)}")
+    return evaluate_map(run.coordinates, run.features, run.table[truth])._asdict()
