@@ -10,7 +10,7 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	bash .ci/display
-	$(BIN)/pytest tests --ignore tests/gui
+	$(BIN)/pytest tests --ignore tests/gui -n auto --dist loadfile
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/with-display pytest tests/gui
 
 lint: $(VENV)/.installed-dev

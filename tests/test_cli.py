@@ -146,16 +146,18 @@ def test_a_map_is_needed_to_open_and_to_add(tiny_run, pictures):
 
 
 def test_the_demo_writes_run_figure_and_table(tmp_path, monkeypatch):
-    """The whole demo: its phenotypes separate."""
+    """The whole demo, with fewer epochs than usual: its phenotypes separate."""
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    done = command("demo", "--out", tmp_path / "demo", "--device", "cpu", timeout=600)
+    done = command(
+        "demo", "--out", tmp_path / "demo", "--device", "cpu", "--epochs", "2,8", timeout=600
+    )
     assert done.returncode == 0, done.stderr
     text = flat(done.stdout)
     assert "1,800 patches of 2 images" in text
     accuracy = float(text.split("known phenotypes: ")[1].split()[0])
     assert accuracy > 0.9
-    for name in ("run", "map.png", "map.csv"):
+    for name in ("run", "map.png", "map.csv", "map.html"):
         assert (tmp_path / "demo" / name).exists()
     table = pd.read_csv(tmp_path / "demo" / "map.csv")
     assert len(table) == 1800 and {"phenotype", "map_x", "map_y"} <= set(table)

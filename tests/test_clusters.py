@@ -182,7 +182,7 @@ def test_a_failure_to_write_is_told_and_tried_again(run, monkeypatch):
         exploration.selection.select_patch(0)
         assert told.wait(5)
     autosave.close()
-    assert "No space left" in failures[0]
+    assert "is full: free some space" in failures[0]
     assert list(open_exploration(run).selection.rows) == [0]
 
 

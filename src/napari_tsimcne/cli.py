@@ -178,11 +178,12 @@ def demo(
         "tsimcne-demo"
     ),
     seed: Annotated[int, typer.Option(help="Seed of images and learning.", min=0)] = 0,
+    epochs: options.Epochs = None,
     device: options.DeviceOption = options.Device.auto,
     debug: options.Debug = False,
 ) -> None:
     """Do the whole job on synthetic images of cells; open the map where there is a display."""
-    made = run_demo(out, seed, device)
+    made = run_demo(out, seed, device, options.parse_epochs(epochs))
     if _has_display():
         _show(made)
 

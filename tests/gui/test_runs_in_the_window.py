@@ -39,7 +39,7 @@ def field():
 @pytest.fixture
 def warnings(monkeypatch):
     told = []
-    for module in ("_open", "_dock"):
+    for module in ("images._open", "_dock", "jobs._map_jobs"):
         monkeypatch.setattr(f"napari_tsimcne.gui.{module}.show_warning", told.append)
     return told
 

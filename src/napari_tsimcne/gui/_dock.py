@@ -15,7 +15,6 @@ from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._explorer import Explorer
-from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui.dialogs._at_close import AtClose, ask_at_close
 from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import link_addition, link_images, link_inputs, still_there
@@ -41,7 +40,6 @@ from napari_tsimcne.runs import (
     is_training,
     open_exploration,
     own_run,
-    refused_additions,
     remember_run,
 )
 
@@ -259,8 +257,7 @@ class TsimcneDock(QWidget):
         if len(self.viewer.layers) > before:
             self._look_at(layers)
         self._set_run(run, exploration, layers)
-        self._warn_of_refused(run)
-        self.map_jobs.moved.ask(run)
+        self.map_jobs.tell_what_is_missing(run)
         if is_training(run.folder):
             job = TrainingJob(run.folder, self.form.training.device_name)
             self._start_training(job, "Following the training")
@@ -351,11 +348,6 @@ class TsimcneDock(QWidget):
         exploration = open_exploration(run)
         self._set_run(run, exploration, layers | dict(new or {}))
         return exploration
-
-    def _warn_of_refused(self, run: Run) -> None:
-        refused = refused_additions(run)
-        if refused:
-            show_warning(f"Added images are missing. {left_out(refused)}")
 
     # --- end ----------------------------------------------------------------------------------
 

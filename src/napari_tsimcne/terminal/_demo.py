@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_tsimcne.runs import Run
 
 
-def run_demo(out: Path, seed: int, device: str) -> Run:
+def run_demo(out: Path, seed: int, device: str, epochs: list[int] | None) -> Run:
     """Do the whole job on synthetic images, and tell what it made where.
 
     Raises
@@ -25,7 +25,7 @@ def run_demo(out: Path, seed: int, device: str) -> Run:
     from napari_tsimcne.runs import open_exploration
 
     folder = out / "run"
-    made = _trained(out, folder, seed, device)
+    made = _trained(out, folder, seed, device, epochs)
     scores = evaluate(made.coordinates, made.features, made.table["phenotype"])
     figure, table, page = out / "map.png", out / "map.csv", out / "map.html"
     excerpt = Excerpt.all(made, open_exploration(made))
@@ -44,7 +44,7 @@ def run_demo(out: Path, seed: int, device: str) -> Run:
     return made
 
 
-def _trained(out: Path, folder: Path, seed: int, device: str) -> Run:
+def _trained(out: Path, folder: Path, seed: int, device: str, epochs: list[int] | None) -> Run:
     from napari_tsimcne.images import open_images
     from napari_tsimcne.recipe import Grid, Recipe
     from napari_tsimcne.runs import Run
@@ -59,7 +59,7 @@ def _trained(out: Path, folder: Path, seed: int, device: str) -> Run:
         raise InputError(f"the folder {out} is not empty: name another one with --out")
     else:
         sample = write_sample(out / "images", fields=2, seed=seed)
-        recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed)
+        recipe = Recipe.quick(Grid(size=NUCLEUS_SPACING), seed=seed, epochs=epochs)
         images, _ = open_images(*sample.files)
         with bars() as told:
             made = Run.create(folder, images, recipe, measure=sample.add_truth, told=told)

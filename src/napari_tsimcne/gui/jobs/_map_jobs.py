@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog
 
 from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui.dialogs._add_images import AddImages
 from napari_tsimcne.gui.dialogs._compare import CompareJob, CompareSeeds
 from napari_tsimcne.gui.dialogs._moved import MovedImages
@@ -16,7 +18,7 @@ from napari_tsimcne.gui.export._export import ExportDialog
 from napari_tsimcne.gui.export._exporting import labels_of_layers
 from napari_tsimcne.gui.jobs._adding import AddingJob
 from napari_tsimcne.gui.steps._inputs import Inputs
-from napari_tsimcne.runs import Comparison, Run
+from napari_tsimcne.runs import Comparison, Run, refused_additions
 
 
 class MapJobs(QObject):
@@ -61,6 +63,13 @@ class MapJobs(QObject):
     def find_images(self, explorer: Explorer) -> None:
         """Ask where the images of the run that is shown are now."""
         self.moved.ask(explorer.run, again=True)
+
+    def tell_what_is_missing(self, run: Run) -> None:
+        """Tell of additions to a run that cannot be opened, and ask where missing images are."""
+        refused = refused_additions(run)
+        if refused:
+            show_warning(f"Added images are missing. {left_out(refused)}")
+        self.moved.ask(run)
 
     def leave_map(self) -> None:
         """Let go of the map that is shown; what is being written of it is written."""
