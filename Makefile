@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test lint screenshot clean
 
@@ -10,8 +11,8 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	bash .ci/display
-	$(BIN)/pytest tests --ignore tests/gui -n auto --dist loadfile
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash .ci/with-display pytest tests/gui
+	$(BIN)/pytest tests --ignore tests/gui $(WORKERS)
+	$(BIN)/pytest tests/gui $(WORKERS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
