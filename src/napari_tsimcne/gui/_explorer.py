@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
@@ -76,6 +75,7 @@ class Explorer(QObject):
         """What was found, while its panel is closed."""
         self.conditions_panel: ConditionsPanel | None = None
         self._map_copy: MapCopy | None = None
+        self._heights: list[int] = []
         self._viewer, self._beside = viewer, beside
         self._failed_to_save.connect(lambda reason: show_error(f"t-SimCNE: {reason}"))
         self._autosave = Autosave(run, self.exploration, self._failed_to_save.emit)
@@ -221,16 +221,25 @@ class Explorer(QObject):
 
     def _add_tab(self, view: QWidget, name: str) -> QDockWidget:
         """Add a dock as a tab where the form is; map and gallery keep their room."""
-        views = [view for view in (self.map_view, self.gallery) if view is not None]
-        shown = [dock for dock in map(dock_of, views) if dock is not None]
-        heights = [one.height() for one in shown]
+        self._heights = [one.height() for one in self._column()]
         own, dock, window = dock_of(self._beside), self._add(view, name), self._window()
         # Tabs are narrow, and that of the form, beside them, says whose they are.
         dock.setWindowTitle(name.removeprefix(PREFIX).capitalize())
         if own is not None and window is not None:
             window.tabifyDockWidget(own, dock)
-            later(dock, partial(window.resizeDocks, shown, heights, Qt.Orientation.Vertical))
+            # A method of this object, of which Qt holds no more than is there: it may be gone soon.
+            later(self, self._restore_heights)
         return dock
+
+    def _column(self) -> list[QDockWidget]:
+        """Return the docks of map and gallery, which share a column."""
+        views = [view for view in (self.map_view, self.gallery) if view is not None]
+        return [dock for dock in map(dock_of, views) if dock is not None]
+
+    def _restore_heights(self) -> None:
+        window, docks = self._window(), self._column()
+        if window is not None and len(docks) == len(self._heights):
+            window.resizeDocks(docks, self._heights, Qt.Orientation.Vertical)
 
     @staticmethod
     def _bring_to_front(dock: QDockWidget | None) -> None:

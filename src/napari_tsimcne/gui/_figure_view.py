@@ -57,7 +57,7 @@ class FigureView(QWidget):
         self._pause.setInterval(WAIT_MS)
         self._pause.timeout.connect(self._draw)
         self._drawn_for = 0
-        self._outdated = False
+        self._outdated, self._replaced = False, False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     @property
@@ -66,11 +66,18 @@ class FigureView(QWidget):
         return self._newest.busy or self._pause.isActive()
 
     def show_drawings(self, drawings: Sequence[Drawing]) -> None:
-        """Show these once they are drawn, in place of those before."""
+        """Show these once they are drawn, in place of those before, which are faint meanwhile."""
         self._drawings = tuple(drawings)
+        self._replaced = True
         # What they were made for, whichever size they are drawn in.
         self._sizes = [tuple(drawing.figure.get_size_inches()) for drawing in drawings]
         self._draw()
+        self.update()
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what is seen, faintly, is to be replaced."""
+        return self._outdated or self._replaced
 
     @property
     def filled(self) -> bool:
@@ -102,7 +109,7 @@ class FigureView(QWidget):
         """Show what is drawn, at the width that there is by now."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.setOpacity(FAINT if self._outdated else 1)
+        painter.setOpacity(FAINT if self.outdated else 1)
         top = 0
         for image in self._images:
             height = self._height(image)
@@ -120,7 +127,7 @@ class FigureView(QWidget):
         self._newest.ask(work, self._on_drawn)
 
     def _on_drawn(self, images: list[QImage]) -> None:
-        self._images = images
+        self._images, self._replaced = images, False
         self.updateGeometry()
         self.setFixedHeight(self.sizeHint().height())
         self.update()

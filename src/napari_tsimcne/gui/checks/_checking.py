@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ class ReportJob(Job):
         self._on_placing("Drawing the report", 0, 0)
         export_check_report(
             self._checks, self.run, self._exploration, self.path,
-            pictures=self._draw, overwrite=self._overwrite,
+            pictures=replace(self._pictures, draw=self._draw), overwrite=self._overwrite,
         )  # fmt: skip
         self._tell(self.finished, self.path)
 

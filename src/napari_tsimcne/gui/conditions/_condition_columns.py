@@ -18,8 +18,14 @@ CONDITIONS = (
 )  # fmt: skip
 REPLICATES = ("replicate", "well", "donor", "animal", "mouse", "patient", "sample", "image")
 DOSES = ("dose", "conc", "amount")
-CONTROLS = ("control", "dmso", "vehicle", "untreated", "negative", "mock", "none", "wild", "wt")
-"""Words in names, the likeliest first."""
+CONTROLS = (
+    "control", "controls", "ctrl", "ctl", "dmso", "vehicle", "untreated", "negative", "neg", "mock",
+    "pbs", "water", "blank", "wildtype", "wild", "wt", "none",
+)  # fmt: skip
+"""Words in the name of a control, the likeliest first."""
+
+POSITIVE = ("pos", "positive")
+"""Words of the other kind of control."""
 
 PLACES = ("patch", "t", "z", "y", "x", "size", "label")
 FEWEST_DOSES = 3
@@ -63,15 +69,28 @@ class Columns(NamedTuple):
         return next((name for name in self.doses if _rank(name, DOSES)), None)
 
 
-def likely_control(values: Sequence[str]) -> str:
-    """Return the value of a condition that is the control by its name, else the first."""
-    # A negative control is often -1, or 0.
-    by_word = (value for value in values for word in CONTROLS if word in value.casefold())
-    by_number = (value for value in values if value in ("-1", "0"))
-    return next(by_word, next(by_number, values[0]))
+def likely_control(values: Sequence[str]) -> str | None:
+    """Return the value of a condition that is the control by a word of it; None if none is."""
+    words = {value: _words(value) for value in values}
+    by_word = (
+        value for word in CONTROLS for value in values
+        if word in words[value] and not words[value].intersection(POSITIVE)
+    )  # fmt: skip
+    # A negative control is often -1, or 0, also with a unit.
+    by_number = (
+        value for value in values if value == "-1" or re.match(r"0(\.0*)?(?![\w.])", value)
+    )
+    return next(by_word, next(by_number, None))
 
 
 # --- inside ---------------------------------------------------------------------------------------
+
+
+def _words(value: str) -> set[str]:
+    """Split a text into its words, at capitals too; what begins with neg is negative."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", value).casefold()
+    words = set(re.findall(r"[^\W\d_]+", apart))
+    return words | ({"neg"} if any(word.startswith("neg") for word in words) else set())
 
 
 def _doses(table: pd.DataFrame) -> list[str]:

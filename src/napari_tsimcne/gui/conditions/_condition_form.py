@@ -53,7 +53,10 @@ class ConditionForm(QWidget):
             "The column that tells replicates of a condition apart, such as the well:\n"
             "they are what is counted, as the patches of one are not independent.",
         )
-        self.control = Choice([], "What all others are compared with.")
+        self.control = Choice(
+            [], "What all others are compared with. It is guessed only where a value says so, as\n"
+            "DMSO, control or untreated do.",
+        )  # fmt: skip
         self.treated = Choice([], "What is compared with the control.")
         self.well = Choice(_named(columns.wells), "The column of the wells, such as A01.")
         plates = [] if self._plates is None else ordered_texts(table[self._plates])[1]
@@ -102,7 +105,7 @@ class ConditionForm(QWidget):
     @property
     def can_compare(self) -> bool:
         """Whether there is a condition of two values or more."""
-        return self.control.count() > 1
+        return self.control.count() > 2
 
     def question(self, view: View) -> Question:
         """Return what is chosen; there must be a condition."""
@@ -115,25 +118,28 @@ class ConditionForm(QWidget):
         """Return which columns say what, and which values are compared."""
         names = ("condition", "replicate", "control", "treated", "well", "dose")
         found = {name: self._rows[name].value for name in names}
-        return found if self.can_compare else {**found, "control": None, "treated": None}
+        compared = self.can_compare and self.control.value is not None
+        return found if compared else {**found, "control": None, "treated": None}
 
     # --- inside -------------------------------------------------------------------------------
 
     def _offer_values(self) -> None:
-        """Offer the values of the condition as control, the likeliest chosen."""
+        """Offer the values of the condition as control; one that is it by its name is chosen."""
         if self.condition.value is None:
             return
         values = ordered_texts(self._table[self.condition.value])[1]
         self.control.blockSignals(True)
-        self.control.offer(_named(values))
+        self.control.offer([("no comparison", None), *_named(values)])
         self.control.choose(likely_control(values))
         self.control.blockSignals(False)
         self._offer_treated()
 
     def _offer_treated(self) -> None:
         before = self.treated.value
-        values = [self.control.itemData(i) for i in range(self.control.count())]
+        values = [self.control.itemData(i) for i in range(1, self.control.count())]
+        compared = self.control.value is not None
         others = _named([value for value in values if value != self.control.value])
+        self.treated.setEnabled(compared)
         self.treated.blockSignals(True)
         self.treated.offer([("all others", None), *others] if len(others) > 1 else others)
         if self.treated.findData(before) >= 0:

@@ -68,6 +68,7 @@ NO_DOSES = "No column holds numbers that differ between images only, as doses do
 NO_DOSE = "Choose the column of the dose."
 SAVED = "Write tables (CSV) and figures (PNG and PDF) of all four views into a new folder."
 NOTHING_TO_SAVE = "Make clusters first: their shares are what is written."
+NO_CONTROL = "Choose the control: what the others are compared with."
 ONE_VALUE = "The condition has one value only: there is nothing to compare."
 
 
@@ -189,6 +190,8 @@ class ConditionsPanel(QWidget):
             return NO_DOSE if form.dose.count() > 1 else NO_DOSES
         if view == "difference" and not form.can_compare:
             return ONE_VALUE
+        if view == "difference" and form.control.value is None:
+            return NO_CONTROL
         if clustered and form.cluster.value == SELECTION and not len(self._exploration.selection):
             return NOTHING_SELECTED if len(self._exploration.clusters) else NO_CLUSTERS
         return ""
@@ -225,6 +228,8 @@ class ConditionsPanel(QWidget):
     def _on_view(self) -> None:
         self.form.show_view(self.view)
         self._say("")
+        # Figures of the view before stay, faintly, until there are others.
+        self.words.clear()
         self._ask()
         self._refresh()
 
@@ -248,6 +253,7 @@ class ConditionsPanel(QWidget):
         """Ask again, and clear the difference of a map that is no more."""
         self._exploration.remove_columns(SOURCE)
         self._pause.start()
+        self._refresh()
 
     def showEvent(self, event: Any) -> None:  # noqa: N802
         """Show what has changed meanwhile."""
@@ -263,7 +269,9 @@ class ConditionsPanel(QWidget):
             return
         name = f"{question.treated or 'all others'} minus {question.control}"
         values = found.difference.at(self._exploration.coordinates) / found.difference.limit
-        named = self._exploration.add_columns(pd.DataFrame({name: values}), SOURCE)
+        named = self._exploration.add_columns(
+            pd.DataFrame({name: values}), SOURCE, differences=True
+        )
         if named[name] in self._coloring.choices:
             self._coloring.choose(named[name])
 
@@ -298,9 +306,9 @@ class ConditionsPanel(QWidget):
     def _refresh(self, *_: Any) -> None:
         why_not = self._why_not()
         hints = [why_not]
-        busy = not why_not and self._newest.busy
+        busy = self._newest.busy or self._pause.isActive()
         self.figures.set_outdated(busy)
-        if busy and not self.figures.filled:
+        if busy and not why_not and not self.figures.filled:
             hints.append("Computing...")
         condition = self.form.condition
         if condition.count() == 1 and condition.value == "image":

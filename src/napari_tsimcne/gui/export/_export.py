@@ -29,7 +29,7 @@ from napari_tsimcne.gui.images._crops import Crops
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.runs import Run
 
-CHOICES_WIDTH = 340
+CHOICES_WIDTH = 480
 STEPS = 1000
 """Width of the choices in pixels, and steps of the bar."""
 
@@ -193,7 +193,8 @@ class ExportDialog(QDialog):
     def _on_written(self, written: Written) -> None:
         self.written = written
         remember_folder(written.path.parent)
-        self._end(f"Wrote {written.path.name}: {written.amount}")
+        notice = f". {capital(written.notice)}" if written.notice else ""
+        self._end(f"Wrote {written.path.name}: {written.amount}{notice}")
         self.message.setToolTip(str(written.path))
         self.folder_button.setFocus()
 

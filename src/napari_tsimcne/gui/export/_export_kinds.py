@@ -27,6 +27,9 @@ SPACE = 5
 FRAME = "border: 1px solid rgba(128, 128, 128, 110);"
 """The theme draws none around lists."""
 
+CHOSEN = "background: rgba(82, 118, 240, 130);"
+"""Themes make what is chosen hardly darker than the rest."""
+
 
 class KindList(QListWidget):
     """Lists `KINDS` under the names of their groups, each with its sentence.
@@ -41,7 +44,7 @@ class KindList(QListWidget):
         self.setItemDelegate(_KindEntry(self))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setStyleSheet(f"KindList {{ {FRAME} }}")
+        self.setStyleSheet(f"KindList {{ {FRAME} }} KindList::item:selected {{ {CHOSEN} }}")
         group = ""
         for kind in KINDS:
             if kind.group != group:
@@ -112,7 +115,9 @@ class _KindEntry(QStyledItemDelegate):
         else:
             room = option.rect.adjusted(3 * SPACE, 2, -SPACE, -2)
             painter.setPen(ink)
-            painter.setFont(option.font)
+            title = QFont(option.font)
+            title.setBold(bool(option.state & QStyle.StateFlag.State_Selected))
+            painter.setFont(title)
             painter.drawText(room, flags.AlignTop, text)
             painter.setFont(small)
             painter.setPen(faint)

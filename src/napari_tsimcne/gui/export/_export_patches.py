@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPalette, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QLabel,
     QRadioButton,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -140,10 +145,8 @@ class ClusterTicks(QTreeWidget):
         self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.setIconSize(QSize(SWATCH, SWATCH))
-        # What is not ticked is hard to see in a dark theme without a frame.
-        self.setStyleSheet(
-            f"ClusterTicks {{ {FRAME} }} ClusterTicks::indicator:unchecked {{ {FRAME} }}"
-        )
+        self.setStyleSheet(f"ClusterTicks {{ {FRAME} }}")
+        self.setItemDelegate(_FramedTick(self))
         self._unticked: set[int] = set()
         self.itemChanged.connect(self._on_changed)
 
@@ -181,6 +184,26 @@ class ClusterTicks(QTreeWidget):
         else:
             self._unticked.add(cluster)
         self.ticked.emit()
+
+
+class _FramedTick(QStyledItemDelegate):
+    """Draws a frame around every tick: dark themes show the tick alone, and nothing without it."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Any) -> None:
+        """Let the style draw all but the frame."""
+        super().paint(painter, option, index)
+        if index.data(Qt.ItemDataRole.CheckStateRole) is None:
+            return
+        option = QStyleOptionViewItem(option)
+        self.initStyleOption(option, index)
+        element = QStyle.SubElement.SE_ItemViewItemCheckIndicator
+        box = option.widget.style().subElementRect(element, option, option.widget)
+        ink = option.widget.palette().color(QPalette.ColorRole.Text)
+        painter.save()
+        painter.setPen(QColor(ink.red(), ink.green(), ink.blue(), 150))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box.adjusted(0, 0, -1, -1))
+        painter.restore()
 
 
 def _swatch(color: str) -> QIcon:

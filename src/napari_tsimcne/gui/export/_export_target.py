@@ -167,9 +167,8 @@ class ExportTarget(QWidget):
             standing = self._kind.standing(path)
             what = "folder" if path.is_dir() else "file"
             if standing == "taken":
-                obstacle = (
-                    f"There is a {what} of this name that no export has made: choose another name."
-                )
+                reason = self._kind.why_taken(path).removeprefix(str(path))
+                obstacle = f"A {what} of this name{reason}."
             self.overwrite.setText(f"Overwrite: this {what} exists")
             if not self._kind.is_folder:
                 self.format.choose(path.suffix.lower())

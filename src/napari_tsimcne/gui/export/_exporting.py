@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ class ExportJob(Job):
     def _run(self) -> None:
         written = export(
             self.kind, self.excerpt, self.path, overwrite=self._overwrite,
-            pictures=self._draw, labels=self._labels, told=self._on_placing, **self._options,
+            pictures=replace(self._pictures, draw=self._draw), labels=self._labels,
+            told=self._on_placing, **self._options,
         )  # fmt: skip
         self._tell(self.finished, written)
 
@@ -77,6 +79,7 @@ def frozen(exploration: Exploration) -> Exploration:
     return Exploration(
         exploration.table, exploration.coordinates, lambda: exploration.features,
         clusters=clusters, ids=ids, selected=exploration.selection.mask,
+        differences=exploration.differences,
     )  # fmt: skip
 
 

@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.colors import to_hex
 from napari.layers import Image
 from napari.utils.colormaps import ensure_colormap
 from psygnal import Signal
 from qtpy.QtGui import QImage, QPixmap
 
 from napari_tsimcne.explore import composite, rgb_pictures
+from napari_tsimcne.export import Pictures, patch_side
 from napari_tsimcne.gui.images._outlines import LinkedLayer
 from napari_tsimcne.runs import Run
 
@@ -59,6 +61,7 @@ class Crops:
         self._images = run.table["image"].to_numpy()
         self._margin = run.recipe.margin or 0
         self.rgb = run.info.rgb
+        self._patch_side = patch_side(run)
         self.channel_names = tuple(channel.name for channel in run.info.channels)
         self.shown = [True] * len(self.channel_names)
         self._ranges = {
@@ -106,10 +109,14 @@ class Crops:
         """Return the patches of these rows as pictures, (n, S, S, 3) uint8."""
         return self._pictures(rows, self._look, np.flatnonzero(self.shown))
 
-    def still(self) -> Callable[[np.ndarray], np.ndarray]:
+    def still(self) -> Pictures:
         """Return `pictures` as they look now, for another thread, whatever is changed meanwhile."""
         looks = {name: self._look(name) for name in self._ranges}
-        return partial(self._pictures, look_of=looks.__getitem__, on=np.flatnonzero(self.shown))
+        on = np.flatnonzero(self.shown)
+        channels = tuple((self.channel_names[i], to_hex(self.channel_color(int(i)))) for i in on)
+        draw = partial(self._pictures, look_of=looks.__getitem__, on=on)
+        has_own_colors = self.rgb and all(self.shown)
+        return Pictures(draw, () if has_own_colors else channels, self._patch_side)
 
     def _pictures(
         self, rows: np.ndarray, look_of: Callable[[str], _Look], on: np.ndarray

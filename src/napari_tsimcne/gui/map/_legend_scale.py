@@ -42,7 +42,8 @@ class ScaleBar(QWidget):
         self._limits, self._missing = limits, missing
         low, high = self.labels()[0], self.labels()[-1]
         self.setToolTip(
-            f"From the 1st percentile, {low}, to the 99th, {high}.\n"
+            f"From {low} to {high}: the 1st and 99th percentile; of differences, the one that is\n"
+            "further from 0, on both sides.\n"
             "What lies beyond has the colour of that end; what is missing is grey."
         )
         self.updateGeometry()
@@ -75,7 +76,7 @@ class ScaleBar(QWidget):
         labels, aligned = self.labels(), Qt.AlignmentFlag
         painter.drawText(line, aligned.AlignLeft, labels[0])
         painter.drawText(line, aligned.AlignRight, labels[-1])
-        if len(labels) == 3 and width >= LEAST_WITH_MIDDLE:
+        if len(labels) == 3 and (width >= LEAST_WITH_MIDDLE or labels[1] == "0"):
             painter.drawText(line, aligned.AlignHCenter, labels[1])
         if self._missing:
             line = line.translated(0, height)
