@@ -21,12 +21,14 @@ from test_map_figure import (
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import cluster_modes
 from napari_tsimcne.export import Excerpt
+from napari_tsimcne.export._pictures import Pictures
 from napari_tsimcne.export.figures._annotated_map import (
     MOST,
     NEIGHBORS,
     annotated_drawing,
     export_annotated_map,
 )
+from napari_tsimcne.export.figures._drawing import WIDTH
 from napari_tsimcne.export.figures._leaders import assign, crossings, in_order
 from napari_tsimcne.runs import open_exploration
 
@@ -187,9 +189,12 @@ def test_nothing_overlaps_and_lines_run_over_no_label(clusters, seed, strip, nam
             assert_apart(parts)
             labels.append(Bbox.union(parts))
     assert len(labels) == min(clusters, MOST)
-    below = [*extents(drawing, "scale"), *extents(drawing, "kernel"), *extents(drawing, "note")]
+    below = [*extents(drawing, "scale"), *extents(drawing, "kernel"), *extents(drawing, "note"),
+             *extents(drawing, "key")]  # fmt: skip
     assert_apart([*labels, *extents(drawing, "map"), *below])
     assert_on_paper(drawing, [*labels, *below])
+    assert texts(drawing, "key-name") == ["DNA", "FKHR-GFP"]
+    assert texts(drawing, "key-side") == ["side of a patch: 40 px"]
     lines = leaders(drawing)
     assert not len(crossings(lines[:, 0], lines[:, 1]))
     for line in drawing.page.transData.transform(lines.reshape(-1, 2)).reshape(-1, 2, 2):
@@ -205,10 +210,11 @@ def test_lines_lead_to_modes_and_patches_are_of_the_nearest():
     excerpt = made_up(400, 6)
     asked = []
 
-    def pictures(rows):
+    def asking(rows):
         asked.append(rows)
         return plain_pictures(rows)
 
+    pictures = Pictures(asking)
     drawing = annotated_drawing(excerpt, pictures, 6)
     places, axes = excerpt.coordinates.astype(float), drawing.figure.axes[1]
     modes = cluster_modes(excerpt.coordinates, excerpt.cluster_ids)
@@ -224,11 +230,38 @@ def test_lines_lead_to_modes_and_patches_are_of_the_nearest():
     assert np.array_equal(asked[:6], asked[6:]) and len(leaders(again)) == 6
 
 
+def test_long_names_take_two_lines_before_they_are_elided():
+    names = ["short", "metaphase and anaphase (early)", "x" * 300]
+    drawing = annotated_drawing(made_up(300, 3, names=names), plain_pictures, 6)
+    assert texts(drawing, "name-1") == ["short"]
+    second, first = texts(drawing, "name-2")
+    assert f"{first} {second}" == names[1]
+    second, first = texts(drawing, "name-3")
+    assert second.endswith("x…") and set(first) == {"x"}
+    boxes = extents(drawing, "name")
+    assert_apart(boxes)
+
+
+def test_sides_are_balanced_where_that_costs_little():
+    # Five of eight islands lie a little to the left of the middle.
+    angles = np.radians([100, 95, 180, 265, 260, 45, 0, -45])
+    drawing = annotated_drawing(islands(angles), plain_pictures, 2)
+    left = int((leaders(drawing)[:, 1, 0] < WIDTH / 2).sum())
+    assert left == 4
+    # All of them far to the left: none is brought to the other side of the map for it.
+    angles = np.radians([150, 165, 180, 195, 210])
+    drawing = annotated_drawing(islands(angles), plain_pictures, 2)
+    lengths = np.linalg.norm(np.diff(leaders(drawing), axis=1), axis=2)
+    assert lengths.max() < 100
+
+
 def test_only_exported_patches_are_shown():
     excerpt = made_up(400, 4)
     part = Excerpt.of_clusters(excerpt.run, excerpt.exploration, ["cluster 1", "cluster 3"])
     asked = []
-    drawing = annotated_drawing(part, lambda rows: asked.extend(rows) or plain_pictures(rows), 15)
+    drawing = annotated_drawing(
+        part, Pictures(lambda rows: asked.extend(rows) or plain_pictures(rows)), 15
+    )
     assert part.mask[asked].all() and len(asked) == 30
     assert texts(drawing, "name") == ["cluster 1", "cluster 3"]
     assert "light grey: 200 not exported" in texts(drawing, "note")[0]

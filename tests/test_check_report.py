@@ -10,6 +10,7 @@ from making import make_tiny_run, mapped
 from PIL import Image
 
 from napari_tsimcne import InputError
+from napari_tsimcne.export._pictures import Pictures
 from napari_tsimcne.export.pages._check_report import export_check_report
 from napari_tsimcne.runs import check_run, open_exploration, save_exploration, seed_run
 from napari_tsimcne.terminal._check import check_in_terminal
@@ -114,12 +115,25 @@ def test_pictures_are_those_that_are_given(checked, tmp_path):
     run, exploration, checks = checked
     asked = []
 
+    @Pictures
     def pictures(rows):
         asked.extend(rows)
         return np.full((len(rows), 8, 8, 3), 200, np.uint8)
 
     export_check_report(checks, run, exploration, tmp_path / "a.html", pictures=pictures)
     assert {3, 40, 9} <= set(asked)
+
+
+def test_the_page_tells_the_colours_of_channels_and_how_large_patches_are(checked, tmp_path):
+    run, exploration, checks = checked
+    pictures = Pictures(
+        lambda rows: np.full((len(rows), 8, 8, 3), 200, np.uint8),
+        (("DNA <b>", "#f8ad21"), ("GFP", "#21adf8")), "13 µm",
+    )  # fmt: skip
+    export_check_report(checks, run, exploration, tmp_path / "a.html", pictures=pictures)
+    page = Page((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert "Side of a patch: 13 µm; DNA <b>; GFP" in plain(page.text)
+    assert {"style": "background: #f8ad21"} in page.all("i")
 
 
 def test_a_report_is_replaced_only_if_told_to(checked, tmp_path):
@@ -131,6 +145,24 @@ def test_a_report_is_replaced_only_if_told_to(checked, tmp_path):
     assert path.read_text() == "mine"
     export_check_report(checks, run, exploration, path, overwrite=True)
     assert path.read_text().lstrip().startswith("<!doctype html>")
+
+
+def test_a_report_is_a_page_outside_of_the_run(checked, tmp_path):
+    run, exploration, checks = checked
+    before = {path: path.read_bytes() for path in run.folder.iterdir() if path.is_file()}
+    for path, told in (
+        (run.folder / "run.json", "run's own folder"),
+        (run.folder / "deep" / "check.html", "run's own folder"),
+        (tmp_path / "weights.safetensors", "'weights.safetensors' must end in .html"),
+        (tmp_path / "check", "must end in .html"),
+    ):
+        with pytest.raises(InputError, match=told):
+            export_check_report(checks, run, exploration, path, overwrite=True)
+        with pytest.raises(InputError, match=told):
+            check_in_terminal(run, None, path, True, False)
+        assert path in before or not path.exists()
+    assert before == {path: path.read_bytes() for path in run.folder.iterdir() if path.is_file()}
+    export_check_report(checks, run, exploration, tmp_path / "check.HTM")
 
 
 def test_without_truth_and_seeds_the_page_says_so(tmp_path):

@@ -406,6 +406,29 @@ def test_a_truth_is_compared_with_map_features_and_clusters():
     assert none.adjusted_rand is None and len(of_truth(none)) == 2
 
 
+@pytest.mark.parametrize("apart, severity", [(20, "good"), (0, "look")])
+def test_a_truth_is_good_only_well_above_chance(apart, severity):
+    kinds = np.repeat([0, 1], [160, 140])
+    places = random().normal(size=(300, 2)) + apart * kinds[:, None]
+    clusters = Clusters(300)
+    clusters.replace(np.where(places[:, 0] > np.median(places[:, 0]), 1, 0))
+    truth = pd.Series(np.array(["control", "drug"])[kinds], name="drug")
+    found = of_truth(truth_scores(places, places, clusters, truth, nearest(places)))
+    assert {one.severity for one in found} == {severity}
+    assert ("hardly shows the drug" in found[0].sentence) == (severity == "look")
+    assert ("hardly those of the drug" in found[-1].sentence) == (severity == "look")
+
+
+@pytest.mark.parametrize("values", [
+    np.arange(300) % 13, np.arange(300) % 2 / 2, np.arange(300) / 7,
+])  # fmt: skip
+def test_numbers_are_no_truth(values):
+    places = random().normal(size=(300, 2))
+    truth = pd.Series(values, name="area")
+    with pytest.raises(InputError, match="'area' holds numbers, not classes"):
+        truth_scores(places, places, Clusters(300), truth, nearest(places))
+
+
 def test_clusters_that_another_seed_does_not_keep_are_named():
     table = pd.DataFrame({"name": ["red", "blue"], "together": [0.2, 0.9]})
     found = Stability((1,), np.array([0.4, 0.5, np.nan], np.float32), table)
@@ -496,7 +519,7 @@ def test_a_batch_effect_in_the_pixels_is_named_and_none_where_there_is_none(
     assert ranked.loc["mean channel 0", "follows"] == "clearly"
     asks = [one.sentence for one in checks.findings if one.severity == "look"]
     assert any("follow the plate" in sentence for sentence in asks) == (follows == "clearly")
-    assert any("the brightness of channel 0" in sentence for sentence in asks)
+    assert any("the mean intensity of channel 0" in sentence for sentence in asks)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgba
 
 from napari_tsimcne.explore import Coloring, Exploration
+from napari_tsimcne.explore._colors import CONTINUOUS
 from napari_tsimcne.explore._density import density
 
 GREY = "#808080"
@@ -237,6 +238,32 @@ def test_density_is_that_of_the_distribution_the_points_are_from():
     far = np.r_[points, [[1e4, 0]]]
     assert density(far)[-1] < 0.01
     assert (density(np.ones((5, 2))) == 1).all()
+
+
+def test_differences_have_zero_in_the_middle_of_their_colours():
+    values = np.linspace(-0.5, 1, 40)
+    exploration = exploration_of(drug=["a", "b"] * 20)
+    exploration.add_columns(pd.DataFrame({"kept": values}), "checks")
+    exploration.add_columns(pd.DataFrame({"more": values}), "conditions", differences=True)
+    copy = Exploration(exploration.table, exploration.coordinates, lambda: exploration.features,
+                       differences=exploration.differences)  # fmt: skip
+    for one in (exploration, copy):
+        coloring = Coloring(one)
+        coloring.choose("more")
+        low, high = coloring.limits
+        assert low == -high and coloring.colormap != CONTINUOUS
+        # Purple below 0, grey at 0, orange above.
+        red, _, blue, _ = coloring.steps.T
+        assert (red - blue)[0] < -0.1 < 0.1 < (red - blue)[-1]
+        assert np.ptp(coloring.steps[127:129, :3]) < 0.05
+        of_colors = coloring.colors[:, 0] - coloring.colors[:, 2]
+        assert (of_colors[values < -0.1] < 0).all() and (of_colors[values > 0.1] > 0).all()
+        light = (((coloring.steps[:, :3] + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        assert (light + 0.05).min() / 0.05 > 1.9 and 1.05 / (light + 0.05).max() > 1.2
+        coloring.choose("kept")
+        assert coloring.limits[0] > -0.5 and coloring.colormap == CONTINUOUS
+    exploration.remove_columns("conditions")
+    assert not exploration.differences
 
 
 # --- columns that are added -----------------------------------------------------------------------

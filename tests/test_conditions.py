@@ -8,6 +8,7 @@ from making import mapped
 from matplotlib.text import Text
 from scipy import stats
 
+from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import (
     Clusters,
@@ -21,7 +22,7 @@ from napari_tsimcne.explore import (
     share_doubts,
 )
 from napari_tsimcne.explore.conditions._conditions import share_interval
-from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings
+from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings, ways
 from napari_tsimcne.export._conditions import export_conditions
 from napari_tsimcne.export.figures._condition_figures import dose_figure, shares_figure, short
 from napari_tsimcne.runs import open_exploration, save_exploration
@@ -299,6 +300,24 @@ def test_doses_stand_on_a_logarithmic_axis_where_they_span_much():
         assert {"one", "two", "c0"} <= set(texts_inside(figure))
 
 
+def test_an_interval_at_the_first_dose_is_told_from_an_axis():
+    labels, dose, well, _ = dosed(np.random.default_rng(0), rising=True)
+    few = dose.where(dose > dose.median(), 0.0)
+    for replicate, told in ((well, True), (pd.Series(dose.astype(str)), False)):
+        doses = few if told else dose
+        shares = dose_shares(clustered(labels), doses, replicate)
+        points = replicate_dose_shares(clustered(labels), doses, replicate)
+        figure = dose_figure(shares[shares["id"] == 1], points[points["id"] == 1])
+        words = " ".join(" ".join(texts_inside(figure)).split())
+        assert (
+            "bars with ends are their intervals" in words
+        ) == told and "dots are replicates" in words
+        ends = [one for one in figure.axes[0].collections if one.get_gid() == "interval-end"]
+        places = np.concatenate([one.get_offsets()[:, 0] for one in ends])
+        assert (doses.min() in places) == told
+        assert figure.axes[0].get_xlim()[0] < doses.min()
+
+
 def test_long_names_are_cut_in_their_middle():
     assert short("short") == "short"
     assert short("Wortmannin 250 nM, 24 hours, plate 7", 20) == "Wortmannin 25…late 7"
@@ -354,6 +373,36 @@ def test_all_of_it_is_written_into_one_folder(screened, tmp_path):
         export_conditions(run, exploration, out, condition="drug")
     export_conditions(run, exploration, out, condition="drug", overwrite=True)
     assert not (out / "comparison.csv").exists()
+
+
+def test_patches_are_left_out_and_the_notes_say_what_must_be_cited(screened, capsys, tmp_path):
+    run, exploration = screened
+    save_exploration(run, exploration)
+    out, kept = tmp_path / "out", "well != 'A01'"
+    conditions_in_terminal(run, "drug", replicate="well", control="dmso", dose="dose", where=kept,
+                           out=out)  # fmt: skip
+    assert "share - dmso, points" in " ".join(capsys.readouterr().out.split())
+    shares = pd.read_csv(out / "shares.csv").set_index("condition")["replicates"]
+    assert set(shares["dmso"]) == {3} and set(shares["taxol"]) == {4}
+    assert "A01" not in set(pd.read_csv(out / "replicates.csv")["replicate"])
+    notes = (out / "notes.txt").read_text()
+    for line in (
+        "Replicate: well", "Control: dmso", "Treated: every other condition, each for itself",
+        f"of {len(run.table):,}, those with {kept}", "95 %", "percentage point",
+        "shares, taxol against dmso: all 35 (exact)", "Gaussian of standard deviation",
+        "trends: 9,999 drawn at random", "Seed of what is drawn: 0", f"tsimcne {__version__}",
+    ):  # fmt: skip
+        assert line in notes
+    for wrong, message in (("well == 'Z9'", "no patch is found by"), ("wel == 1", "wel")):
+        with pytest.raises(InputError, match=message):
+            conditions_in_terminal(run, "drug", where=wrong)
+
+
+def test_relabelings_are_told_as_they_are_made():
+    for treated, control, exact in ((3, 3, True), (9, 9, False)):
+        made = relabelings(np.arange(treated + control) < treated, 99)
+        assert made.exact == exact
+        assert ways(treated, control, 99).startswith(f"all {len(made)} (" if exact else "99 of 48,")
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_written(screened, tmp_path):

@@ -12,7 +12,7 @@ from making import mapped
 from PIL import Image
 
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run
-from napari_tsimcne.export import Excerpt
+from napari_tsimcne.export import Excerpt, Pictures, patch_pictures
 from napari_tsimcne.export.patches._contact_sheet import contact_sheet
 from napari_tsimcne.export.patches._crops import export_crops
 from napari_tsimcne.export.patches._file_names import distinct, file_name, image_file_name
@@ -167,6 +167,7 @@ def test_sheets_show_patches_of_their_cluster(tmp_path):
     excerpt = made(tmp_path, noise((40, 48)), "YX")
     asked = []
 
+    @Pictures
     def pictures(rows):
         asked.append(rows)
         return np.full((len(rows), 8, 8, 3), [77, 0, 78], np.uint8)
@@ -185,6 +186,7 @@ def test_sheets_show_patches_of_their_cluster(tmp_path):
 @settings(max_examples=20)
 @given(st.integers(1, 100), st.sampled_from([8, 28, 40, 121, 300]), st.text(max_size=200))
 def test_a_sheet_holds_all_pictures_whatever_its_heading(count, side, heading):
+    @Pictures
     def pictures(rows):
         return np.full((len(rows), side, side, 3), 99, np.uint8)
 
@@ -196,11 +198,42 @@ def test_a_sheet_holds_all_pictures_whatever_its_heading(count, side, heading):
     assert (shown[:, -20:] == 255).all() and max(shown.shape) < 2700
 
 
+@settings(max_examples=20)
+@given(st.lists(st.text(max_size=60), max_size=40), st.integers(1, 12))
+def test_a_sheet_tells_the_colours_of_channels(names, count):
+    colors = [f"#{16 * (i + 1):02x}00{255 - i:02x}" for i in range(min(len(names), 15))]
+    pictures = Pictures(
+        lambda rows: np.full((len(rows), 28, 28, 3), 99, np.uint8),
+        tuple(zip(names, colors, strict=False)),
+    )
+    shown = np.asarray(contact_sheet(pictures, np.arange(count), "a", "below", "#0072b2"))
+    if colors:
+        first = [int(colors[0][i : i + 2], 16) for i in (1, 3, 5)]
+        assert (shown == first).all(axis=2).sum() > 80
+    assert (shown == 99).all(axis=2).sum() >= count * 112**2
+    assert (shown[:, -20:] == 255).all()
+
+
+def test_pictures_know_their_channels_and_how_large_a_patch_is(tmp_path):
+    for number, (options, side) in enumerate([
+        ({}, "8 px"), ({"pixel_size": (0.25, 0.25), "unit": "µm"}, "2 µm"),
+    ]):  # fmt: skip
+        named = {"channel_names": ("DNA", "FKHR-GFP"), **options}
+        (tmp_path / str(number)).mkdir()
+        excerpt = made(tmp_path / str(number), noise((2, 40, 48)), "CYX", **named)
+        pictures = patch_pictures(excerpt.run)
+        assert [name for name, _ in pictures.channels] == ["DNA", "FKHR-GFP"]
+        assert pictures.channels[1][1] == "#f7ad21" and pictures.side == side
+        shown = pictures(np.arange(3))
+        assert shown.shape == (3, 8, 8, 3)
+
+
 def test_a_large_cluster_shows_some(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_tsimcne.export.patches._crops.MOST", 5)
     excerpt = made(tmp_path, noise((40, 48)), "YX")
     asked = []
 
+    @Pictures
     def pictures(rows):
         asked.append(rows.tolist())
         return np.zeros((len(rows), 8, 8, 3), np.uint8)

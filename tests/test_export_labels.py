@@ -131,7 +131,7 @@ def test_labels_that_are_gone_or_changed_are_told(tmp_path):
     excerpt = of_objects(tmp_path, labels, "YX")
     (tmp_path / "objects.tif").unlink()
     for export in (export_label_images, export_geojson):
-        with pytest.raises(InputError, match=r"label image of 'cells.tif' cannot be opened.*tiles"):
+        with pytest.raises(InputError, match=r"of 'cells.tif' cannot be opened.*locate.*tiles"):
             export(excerpt, tmp_path / "out")
         small = ImageSource.from_array(labels[:40], "YX", name="small")
         with pytest.raises(InputError, match=r"'small' is 40 x 62 pixels but 'cells.tif' is 62 x"):

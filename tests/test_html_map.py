@@ -17,7 +17,7 @@ from PIL import Image
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run
 from napari_tsimcne.explore import Coloring
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._pictures import patch_pictures
+from napari_tsimcne.export._pictures import Pictures, patch_pictures
 from napari_tsimcne.export.pages._html_map import MOST_COLUMNS, export_html_map
 from napari_tsimcne.export.pages._page import data_uri, policy, render
 from napari_tsimcne.export.pages._sheets import EXACT_TO, LARGEST, LONGEST, draw_sheets
@@ -241,6 +241,7 @@ def test_sheets_are_small_and_hold_every_picture_in_its_place(count, side, seed)
     colors = np.random.default_rng(seed).integers(0, 256, (count, 1, 1, 3)).astype(np.uint8)
     told = []
 
+    @Pictures
     def pictures(rows):
         return np.broadcast_to(colors[rows], (len(rows), side, side, 3)).copy()
 
@@ -273,6 +274,7 @@ def test_of_many_patches_evenly_drawn_ones_have_pictures(run, tmp_path):
 def test_pictures_of_the_window_are_taken_where_given(run, tmp_path):
     asked = []
 
+    @Pictures
     def pictures(rows):
         asked.extend(rows.tolist())
         return np.full((len(rows), 8, 8, 3), 77, np.uint8)
@@ -280,6 +282,22 @@ def test_pictures_of_the_window_are_taken_where_given(run, tmp_path):
     page = export(run, tmp_path / "map.html", pictures=pictures, mask=np.arange(48) >= 40)
     assert set(asked) == set(range(40, 48))
     assert all((picture == 77).all() for picture in tiles(page))
+
+
+def test_the_colours_of_channels_and_the_side_of_a_patch_are_told(run, tmp_path):
+    drawn = patch_pictures(run)
+    page = export(run, tmp_path / "map.html")
+    assert page.content["pictures"]["patch"] == drawn.side != ""
+    assert page.content["pictures"]["channels"] == [list(one) for one in drawn.channels]
+    assert drawn.channels
+
+
+def test_the_legend_works_as_that_of_the_window(run, tmp_path):
+    page = export(run, tmp_path / "map.html")
+    script = next(text for attrs, text in page.scripts if not attrs)
+    assert "Click a class to see it alone, again for all" in page.text
+    assert "with Ctrl or Shift to hide" in page.text
+    assert "choose(code, event.ctrlKey || event.metaKey || event.shiftKey)" in script
 
 
 # --- it is safe, and needs nothing else -----------------------------------------------------------

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import typer
 from making import make_tiny_run, mapped
 from test_additions import add, field_image
 from test_old_runs import RECIPES, write_old_run
 
-from napari_tsimcne import Grid, InputError, Recipe, Run, open_images
+from napari_tsimcne import Grid, InputError, Objects, Recipe, Run, open_images
 from napari_tsimcne.events import Progress
+from napari_tsimcne.images import pair_labels
 from napari_tsimcne.runs import (
     compare_seeds,
     extended,
@@ -90,8 +92,10 @@ def test_damaged_parts_are_told_and_the_rest_is_shown(whole, tmp_path, capsys):
         facts = run_facts(folder)
         assert there in facts and gone not in facts, name
         assert any(name in sentence for sentence in facts["damaged"]), name
-        print_info(folder, as_json=False)
-        assert "damaged" in capsys.readouterr().out
+        for as_json in (False, True):
+            with pytest.raises(typer.Exit) as end:
+                print_info(folder, as_json=as_json)
+            assert end.value.exit_code == 1 and "damaged" in capsys.readouterr().out
     folder = shutil.copytree(whole, tmp_path / "added")
     (folder / "added/001-more/patches.npy").write_bytes(b"damage")
     (refused,) = run_facts(folder)["refused_additions"]
@@ -112,6 +116,27 @@ def test_images_found_moved_and_missing(tmp_path):
     assert [one["state"] for one in facts["images"]] == ["found", "moved", "missing"]
     assert facts["images"][1]["path"] == str(run.folder / "b.tif")
     assert facts["state"] == "cut" and "map" not in facts
+
+
+def test_label_images_are_counted_as_images_are(tmp_path, capsys):
+    objects = np.zeros((64, 64), np.uint16)
+    objects[16:40, 16:40] = 1
+    noise = np.random.default_rng(0).integers(0, 99, (64, 64), np.uint16)
+    for folder, pixels in (("images", noise), ("labels", objects)):
+        (tmp_path / folder).mkdir()
+        for name in ("a.tif", "b.tif"):
+            tifffile.imwrite(tmp_path / folder / name, pixels)
+    images, labels = (open_images(tmp_path / name)[0] for name in ("images", "labels"))
+    recipe = Recipe.quick(Objects(size=16), batch_size=2)
+    run = Run.create(tmp_path / "run", images, recipe, labels=pair_labels(images, labels))
+    (tmp_path / "labels" / "b.tif").unlink()
+    facts = run_facts(run.folder)
+    # An image is there, though its label image of the same name is not.
+    assert [one["state"] for one in facts["images"]] == ["found", "found"]
+    assert [one["state"] for one in facts["label_images"]] == ["found", "missing"]
+    print_info(run.folder, as_json=False)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "label images 2: 1 found, 1 missing missing: b.tif" in told
 
 
 def test_a_training_that_was_cut_off_and_how_far_it_was(tiny_run, capsys):

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
@@ -16,15 +17,19 @@ from PIL import Image
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.export import Excerpt
-from napari_tsimcne.export.figures._drawing import WIDTH, elided, text_width
+from napari_tsimcne.export._pictures import Pictures
+from napari_tsimcne.export.figures._drawing import NO_FONT, WIDTH, elided, text_width
 from napari_tsimcne.export.figures._map_figure import export_figure, map_drawing
 from napari_tsimcne.export.figures._map_panel import THUMBNAIL, round_length
 from napari_tsimcne.runs import open_exploration
 
 
-def plain_pictures(rows):
+def painted(rows):
     return np.repeat(np.asarray(rows, np.int64) % 200, 8 * 8 * 3).astype(np.uint8).reshape(
         -1, 8, 8, 3)  # fmt: skip
+
+
+plain_pictures = Pictures(painted, (("DNA", "#ff8800"), ("FKHR-GFP", "#0088ff")), "40 px")
 
 
 def made_up(count=300, clusters=0, seed=0, names=(), **columns):
@@ -111,6 +116,22 @@ def test_one_cluster_is_named_and_none_is_not():
     assert not texts(drawn(made_up(), legend=False), "legend")
 
 
+def test_differences_have_a_scale_with_zero_in_its_middle():
+    excerpt = made_up()
+    more = pd.DataFrame({"more": np.linspace(-0.5, 1, 300)})
+    excerpt.exploration.add_columns(more, "conditions", differences=True)
+    drawing = drawn(excerpt, "more")
+    assert texts(drawing, "percentiles") == ["0 is in the middle"]
+    (bar,) = extents(drawing, "color-bar")
+    (zero,) = [one for one in found(drawing, "tick") if one.get_text() == "0"]
+    at = zero.get_window_extent(drawing.figure.canvas.get_renderer())
+    assert abs((at.y0 + at.y1) / 2 - (bar.y0 + bar.y1) / 2) < 0.1 * bar.height
+    points = drawing.figure.axes[1].collections[-1].get_facecolors()
+    coloring = Coloring(excerpt.exploration)
+    coloring.choose("more")
+    assert np.allclose(np.sort(points, axis=0), np.sort(coloring.colors, axis=0))
+
+
 def test_numbers_have_a_scale_and_what_is_missing_is_counted():
     area = np.arange(300) * 1.5
     area[:7] = np.nan
@@ -141,6 +162,19 @@ def test_nothing_overlaps_and_nothing_is_cut_off(clusters, seed, title, names):
     assert_on_paper(drawing, letters)
     shown = [int(text.replace(",", "")) for text in texts(drawing, "legend-count")]
     assert sum(shown) == 300
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+@pytest.mark.parametrize(
+    ("name", "missing"), [("Lymphozyten α é", False), ("\U0001f980\U00016a40", True)]
+)
+def test_letters_that_no_font_has_are_told_in_a_sentence(tmp_path, name, missing, suffix):
+    excerpt = made_up(40, 1, names=[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notice = export_figure(excerpt, tmp_path / f"map{suffix}")
+    assert notice == (NO_FONT if missing else "")
+    assert text_width(name) > 3
 
 
 def test_of_too_many_classes_the_smallest_are_counted_together():

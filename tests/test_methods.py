@@ -152,7 +152,24 @@ def test_objects_are_described(tmp_path, options, said):
     recipe = Recipe.quick(Objects(size=16, **options), batch_size=4)
     text = methods_text(make(tmp_path, recipe, labels=labels()))
     assert said in text and "This gave 9 patches" in text
-    assert "van der Walt" in text and "left out" not in text
+    assert "van der Walt" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"border": True}, ""),
+        ({}, "Objects that touched the border of an image were left out."),
+        ({"border": True, "least_area": 30}, "Objects that had less than 30 pixels were left out."),
+        ({"least_area": 30},
+         "Objects that touched the border of an image or had less than 30 pixels were left out."),
+    ],
+)  # fmt: skip
+def test_objects_that_were_not_counted_are_left_out_by_rule(tmp_path, options, said):
+    run = make(tmp_path, Recipe.quick(Objects(size=16, **options), batch_size=4), labels=labels())
+    run.info = run.info.model_copy(update={"objects_left_out": (0, 0)})
+    text = methods_text(run)
+    assert said in text and ("left out" in text) == bool(said)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from making import mapped
@@ -25,6 +26,7 @@ from napari_tsimcne.runs import (
     seed_runs,
 )
 from napari_tsimcne.runs._moved import recorded_parts
+from napari_tsimcne.terminal._locate import locate_in_terminal
 
 EVERYTHING = (slice(None), slice(None))
 
@@ -201,6 +203,25 @@ def test_cancelled_and_nowhere(project, tmp_path):
         locate_images(run, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert len(locate_images(run, tmp_path / "empty")) == 5
+
+
+def test_the_terminal_sums_up_what_is_missing(project, tmp_path, capsys):
+    images = project / "images"
+    images.rename(tmp_path / "archive")
+    (tmp_path / "empty").mkdir()
+    run = Run.open(project / "runs" / "run")
+    with pytest.raises(typer.Exit) as end:
+        locate_in_terminal(run, tmp_path / "empty")
+    printed = capsys.readouterr()
+    assert end.value.exit_code == 1 and len(printed.err.splitlines()) == 1
+    assert "5 images are still missing" in printed.err and "and 2 more" in printed.err
+    with pytest.raises(typer.Exit):
+        locate_in_terminal(run, tmp_path / "archive" / "more")
+    printed = capsys.readouterr()
+    assert "Found 1 of 5 missing images" in printed.out and "4 images are still" in printed.err
+    locate_in_terminal(Run.open(run.folder), tmp_path / "archive")
+    printed = capsys.readouterr()
+    assert "All images are where the run looks for them" in printed.out and not printed.err
 
 
 def test_images_that_are_folders_are_found(tmp_path):

@@ -9,12 +9,14 @@ import pytest
 from driving import needs_display
 from matplotlib.figure import Figure
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QImage
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.gui._figure_view import Drawing, FigureView
+from napari_tsimcne.gui import _figure_view
+from napari_tsimcne.gui._figure_view import Drawing, FigureView, _draw_all
 from napari_tsimcne.gui.conditions import _conditions
 from napari_tsimcne.gui.conditions._comparing_conditions import (
     MOST_DRAWN,
@@ -24,6 +26,7 @@ from napari_tsimcne.gui.conditions._comparing_conditions import (
 )
 from napari_tsimcne.gui.conditions._condition_columns import Columns, likely_control
 from napari_tsimcne.gui.conditions._conditions import VIEWS, ConditionsPanel
+from napari_tsimcne.gui.export._exporting import frozen
 
 NARROW = 340
 LONG_MS = 30_000
@@ -75,8 +78,12 @@ def test_columns_are_guessed_by_name_and_content():
 
 @pytest.mark.parametrize("values, control", [
     (["drug X", "DMSO"], "DMSO"), (["-1", "0", "1"], "-1"), (["0", "5"], "0"),
-    (["a", "b"], "a"), (["treated", "untreated"], "untreated"),
-    (["Negative control", "Positive control"], "Negative control"),
+    (["a", "b"], None), (["treated", "untreated"], "untreated"),
+    (["Positive control", "Negative control"], "Negative control"),
+    (["LY294002", "Wortmannin"], None), (["basophil.png", "ig.png"], None),
+    (["image_0.tif", "image_1.tif"], None), (["drug", "negCtrl"], "negCtrl"),
+    (["0 nM", "5 nM"], "0 nM"), (["0.5", "5"], None), (["KO", "WT"], "WT"),
+    (["growth", "Newton"], None), (["none", "H2O", "PBS"], "PBS"),
 ])  # fmt: skip
 def test_the_control_is_guessed(values, control):
     assert likely_control(values) == control
@@ -152,6 +159,51 @@ def test_shares_are_shown_with_what_is_sure_of_them(shown, qtbot):
 
 
 @needs_display
+def test_nothing_is_compared_before_a_control_is_known(shown, qtbot):
+    table = plate()
+    panel = shown(table.replace({"drug": {"DMSO": "drug Y"}}))
+    form = panel.form
+    assert form.control.value is None and not form.treated.isEnabled()
+    assert figures(panel) == 3 and "p = " not in panel.words.text()
+    assert form.columns()["treated"] is None
+    go_to(panel, qtbot, "difference")
+    assert figures(panel) == 0 and "Choose the control" in panel.hint.text()
+    choose(panel, qtbot, "control", "drug Y")
+    assert figures(panel) == 1 and form.treated.value == "drug X" and form.treated.isEnabled()
+    go_to(panel, qtbot, "shares")
+    assert "p = " in panel.words.text()
+
+
+@needs_display
+def test_figures_of_the_view_before_are_faint_until_there_are_others(shown, qtbot, monkeypatch):
+    panel = shown(plate())
+    drawing, go_on = threading.Event(), threading.Event()
+
+    def draw(*given):
+        drawing.set()
+        go_on.wait(30)
+        return _draw_all(*given)
+
+    def darkest():
+        picture = panel.figures.grab().toImage().convertToFormat(QImage.Format.Format_Grayscale8)
+        rows = range(min(picture.height(), 150))
+        return min(QColor(picture.pixel(x, y)).red() for x in range(picture.width()) for y in rows)
+
+    before = darkest()
+    monkeypatch.setattr(_figure_view, "_draw_all", draw)
+    place = panel.tabs.tabRect(list(VIEWS).index("difference")).center()
+    QTest.mouseClick(panel.tabs, Qt.MouseButton.LeftButton, pos=place)
+    assert panel.figures.outdated and not panel.words.text()
+    qtbot.waitUntil(drawing.is_set, timeout=LONG_MS)
+    qtbot.waitUntil(lambda: not panel._newest.busy, timeout=LONG_MS)
+    assert panel.figures.busy and panel.figures.outdated
+    assert darkest() > before + 60
+    go_on.set()
+    settle(panel, qtbot)
+    assert not panel.figures.outdated and darkest() < before + 30
+
+
+@needs_display
 def test_the_map_is_coloured_by_the_difference_until_it_moves(shown, qtbot):
     panel = shown(plate())
     go_to(panel, qtbot, "difference")
@@ -161,6 +213,8 @@ def test_the_map_is_coloured_by_the_difference_until_it_moves(shown, qtbot):
     assert coloring.column == "drug X minus DMSO"
     values = exploration.table["drug X minus DMSO"]
     assert np.abs(values).max() <= 1
+    assert coloring.limits[0] == -coloring.limits[1], "0 is in the middle of the colours"
+    assert frozen(exploration).differences == {"drug X minus DMSO"}, "for exports, too"
     right = exploration.coordinates[:, 0] > 3
     assert (values[right] > 0).mean() > 0.9 > 0.1 > (values[~right & (
         exploration.coordinates[:, 0] < 0)] > 0).mean()  # fmt: skip

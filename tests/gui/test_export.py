@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_tsimcne.explore import Coloring
 from napari_tsimcne.export._kinds import KINDS, Written, default_name, kind_of
+from napari_tsimcne.export._pictures import patch_side
 from napari_tsimcne.gui.export._export import ExportDialog
 from napari_tsimcne.gui.export._exporting import labels_of_layers, remembered_folder
 from napari_tsimcne.gui.images._crops import Crops
@@ -230,6 +231,46 @@ def test_format_and_path_go_together(dialog, tmp_path):
     assert not dialog.export_button.isEnabled()
 
 
+def test_ticks_have_a_box_whatever_the_theme(dialog):
+    ticks = dialog.patches.clusters
+    tick_cluster(dialog, 1)
+    for style in ("ClusterTicks { background: #222; color: #eee }",
+                  "ClusterTicks { background: #eee; color: #222 }"):  # fmt: skip
+        ticks.setStyleSheet(style)
+        ticks.ensurePolished()
+        picture = ticks.viewport().grab().toImage()
+        for row in range(2):
+            place = ticks.visualItemRect(ticks.topLevelItem(row))
+            line = [picture.pixelColor(x, place.center().y()).lightness()
+                    for x in range(place.left(), place.left() + 22)]  # fmt: skip
+            ground = picture.pixelColor(place.right() - 1, picture.height() - 2).lightness()
+            assert sum(abs(value - ground) > 60 for value in line) >= 2, (style, row, line)
+
+
+def test_what_is_chosen_stands_out_and_the_path_has_room(dialog, tmp_path):
+    kinds = dialog.kinds
+    picture = kinds.viewport().grab().toImage()
+    chosen, other = (kinds.visualItemRect(kinds.item(row)) for row in (1, 2))
+    at = [picture.pixelColor(one.right() - 2, one.top() + 2) for one in (chosen, other)]
+    assert at[0].blue() - at[0].red() > at[1].blue() - at[1].red() + 40
+    field = dialog.target.path
+    assert field.fontMetrics().averageCharWidth() * 40 < field.width()
+    long = str(tmp_path / ("folder " * 20) / "map.csv")
+    field.home(False)
+    field.setText(long)
+    # Of what is too long, the end is seen.
+    assert field.cursorPosition() == len(long) and field.toolTip() == long
+
+
+def test_letters_without_a_font_are_told(dialog, exploration, tmp_path, qtbot):
+    exploration.clusters.create(np.arange(81) > 60, "\U00016a40")
+    dialog.kinds.choose(kind_of("annotated"))
+    type_path(dialog, tmp_path / "map.svg")
+    click(dialog.export_button)
+    wait(dialog, qtbot)
+    assert "Some letters are in none of the installed fonts" in dialog.message.text()
+
+
 def test_colours_are_those_of_the_map_until_chosen(dialog, coloring):
     dialog.kinds.choose(kind_of("figure"))
     assert dialog.target.options() == {"color_by": "cluster", "legend": True, "thumbnails": False}
@@ -284,7 +325,31 @@ def test_nothing_is_overwritten_without_a_tick(dialog, tmp_path, qtbot):
     dialog.kinds.choose(kind_of("crops"))
     type_path(dialog, dialog.run.folder)
     assert not dialog.target.overwrite.isVisible() and not dialog.export_button.isEnabled()
-    assert "no export has made" in dialog.target.obstacle.text()
+    assert "exists, and was not made by an export" in dialog.target.obstacle.text()
+
+
+def test_a_folder_with_a_file_of_the_user_is_not_replaced(dialog, tmp_path, qtbot):
+    out = tmp_path / "out"
+    dialog.kinds.choose(kind_of("crops"))
+    type_path(dialog, out)
+    click(dialog.export_button)
+    wait(dialog, qtbot)
+    assert dialog.target.overwrite.isVisible()
+    # What comes into it after the tick stays, too.
+    press(dialog.target.overwrite)
+    (out / "notes.txt").write_text("mine")
+    click(dialog.export_button)
+    wait(dialog, qtbot)
+    assert "holds 'notes.txt', which no export has made" in dialog.message.text()
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not dialog.target.overwrite.isVisible() and not dialog.export_button.isEnabled()
+    assert "A folder of this name exists, and holds 'notes.txt'" in dialog.target.obstacle.text()
+    (out / "notes.txt").unlink()
+    dialog.kinds.choose(kind_of("labels"))
+    type_path(dialog, out)
+    assert "another kind ('crops')" in dialog.target.obstacle.text()
+    type_path(dialog, tmp_path / "new.geojson")
+    assert "written as a folder" in dialog.target.obstacle.text()
 
 
 def test_what_appears_meanwhile_is_not_overwritten(dialog, tmp_path, qtbot):
@@ -363,6 +428,8 @@ def test_pictures_stay_as_the_viewer_shows_them_at_the_beginning(run):
         one.contrast_limits_range = one.contrast_limits = (0, 60_000)
     crops = Crops(run, {"field": LinkedLayer(layer, "YX", (other,))})
     rows, before = np.arange(5), crops.pictures(np.arange(5))
+    layer.colormap, other.colormap = "green", "magenta"
+    before = crops.pictures(rows)
     still = crops.still()
     layer.contrast_limits = other.contrast_limits = (0, 500)
     layer.colormap = "red"
@@ -373,6 +440,9 @@ def test_pictures_stay_as_the_viewer_shows_them_at_the_beginning(run):
     thread.start()
     thread.join(30)
     assert np.array_equal(found[0], before) and before.std() > 0
+    first, second = crops.channel_names
+    assert still.channels == ((first, "#00ff00"), (second, "#ff00ff"))
+    assert crops.still().channels == ((first, "#ff0000"),) and still.side == patch_side(run)
     crops.close()
     assert np.array_equal(still(rows), before)
 

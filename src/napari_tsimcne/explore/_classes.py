@@ -199,6 +199,15 @@ def scale_of(values: np.ndarray) -> Scale:
     return Scale(levels.astype(np.int32), (float(low), float(high)), int(missing.sum()))
 
 
+def scale_about_zero(values: np.ndarray) -> Scale:
+    """Put differences (N,) on a scale with 0 in its middle, as wide as `scale_of` on one side."""
+    reach = max(map(abs, scale_of(values).limits)) or 1.0
+    missing = np.isnan(values)
+    height = np.clip(np.clip(values, -reach, reach) / reach / 2 + 0.5, 0, 1)
+    levels = np.where(missing, LEVELS, np.nan_to_num(height) * (LEVELS - 1) + 0.5)
+    return Scale(levels.astype(np.int32), (-reach, reach), int(missing.sum()))
+
+
 def differing(name: str, taken: Container[str]) -> str:
     """Put a name that is taken into brackets."""
     while name in taken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,15 +18,21 @@ from napari_tsimcne.explore._classes import (
     classes_of_clusters,
     is_constant,
     names_each,
+    numbers,
     read_column,
+    scale_about_zero,
     scale_of,
 )
-from napari_tsimcne.explore._colors import CONTINUOUS, rgba
+from napari_tsimcne.explore._colors import CONTINUOUS, DIVERGING, rgba
 from napari_tsimcne.explore._density import density
 from napari_tsimcne.explore._exploration import Exploration
 
 DARKEST = 0.2
 """Of the colormap: what is darker cannot be seen on a black ground."""
+
+DARKEST_DIFFERENCE, DIMMED = 0.12, 0.82
+"""Of the colormap of differences, from both of its ends; and by how much it is darkened, so that
+its middle, nearly white, can be seen on a white ground."""
 
 CLUSTER = "cluster"
 DENSITY = "density"
@@ -56,7 +62,8 @@ class Coloring:
     """Colours the patches of an exploration by one of its columns, at first by cluster.
 
     Text, yes and no, and at most 12 different whole numbers are classes (`categories`), other
-    numbers a scale (`limits`, `colormap`). ``changed`` is emitted after every change of colours,
+    numbers a scale (`limits`, `colormap`), with 0 in its middle where they are differences, see
+    `Exploration.add_columns`. ``changed`` is emitted after every change of colours,
     of classes, or of what is shown, ``choices_changed`` after one of what can be coloured by.
 
     Parameters
@@ -161,7 +168,10 @@ class Coloring:
 
     @property
     def limits(self) -> tuple[float, float] | None:
-        """The numbers at the ends of the colormap: 1st and 99th percentile; None of classes."""
+        """The numbers at the ends of the colormap: 1st and 99th percentile; None of classes.
+
+        Of differences, 0 is in the middle, and the further of the two from it is at both ends.
+        """
         return self._source.limits if isinstance(self._source, Scale) else None
 
     @property
@@ -171,13 +181,13 @@ class Coloring:
 
     @property
     def colormap(self) -> str:
-        """Matplotlib's name of the colormap of numbers, of which the upper four fifths are used."""
-        return CONTINUOUS
+        """Matplotlib's name of the colormap of numbers, of which the brighter part is used."""
+        return DIVERGING if self._column in self._exploration.differences else CONTINUOUS
 
-    @cached_property
+    @property
     def steps(self) -> np.ndarray:
         """Colours of a scale, from its lower to its upper limit, RGBA in 0..1, (256, 4) float32."""
-        return colormaps[self.colormap](np.linspace(DARKEST, 1, LEVELS)).astype(np.float32)
+        return _steps(self.colormap)
 
     # --- which classes are shown --------------------------------------------------------------
 
@@ -209,8 +219,14 @@ class Coloring:
             if column == self._density_name:
                 self._read[column] = scale_of(self._density())
             else:
-                self._read[column] = read_column(self._exploration.table[column])
+                self._read[column] = self._read_column(column)
         return self._read[column]
+
+    def _read_column(self, column: str) -> Classes | Scale:
+        values = self._exploration.table[column]
+        if column in self._exploration.differences:
+            return scale_about_zero(numbers(values))
+        return read_column(values)
 
     def _density(self) -> np.ndarray:
         """Density at each patch on the map, (N,) float64; NaN where it has no place yet."""
@@ -277,3 +293,16 @@ class Coloring:
     def _tell(self) -> None:
         self._colors = None
         self.changed.emit()
+
+
+@cache
+def _steps(colormap: str) -> np.ndarray:
+    """Return the colours of a scale, (256, 4) float32, read-only."""
+    if colormap == DIVERGING:
+        ends = DARKEST_DIFFERENCE, 1 - DARKEST_DIFFERENCE
+        steps = colormaps[colormap](np.linspace(*ends, LEVELS)) * (DIMMED, DIMMED, DIMMED, 1)
+    else:
+        steps = colormaps[colormap](np.linspace(DARKEST, 1, LEVELS))
+    steps = steps.astype(np.float32)
+    steps.flags.writeable = False
+    return steps

@@ -17,6 +17,9 @@ NAMED = OKABE_ITO + _LIGHT
 CONTINUOUS = "cividis"
 """Of numbers: even in lightness, and the same to the colour-blind."""
 
+DIVERGING = "PuOr_r"
+"""Of differences, safe for the colour-blind: purple below 0, orange above."""
+
 
 def class_colors(count: int) -> list[str]:
     """Return so many distinct colours as ``#rrggbb``; the first are safe for the colour-blind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +37,8 @@ class Exploration:
         Gives H, (N, D), when it is first needed.
     clusters, ids, selected
         What is known already, see `Clusters` and `Selection`.
+    differences
+        Columns of the table that hold differences, of which 0 is the middle.
     """
 
     moved = Signal()
@@ -51,10 +53,12 @@ class Exploration:
         clusters: Sequence[Cluster] = (),
         ids: np.ndarray | None = None,
         selected: np.ndarray | None = None,
+        differences: Collection[str] = (),
     ) -> None:
         self.table = table
         self._own_columns = list(table.columns)
         self._added: dict[str, dict[str, Any]] = {}
+        self._differences = {"": frozenset(differences)}
         self.coordinates = np.zeros((len(table), 2), np.float32)
         self.placed = np.zeros(len(table), bool)
         """Which patches have a place on the map, (N,)."""
@@ -86,7 +90,14 @@ class Exploration:
         """The patch table without what `add_columns` has added."""
         return self.table[self._own_columns]
 
-    def add_columns(self, columns: pd.DataFrame, source: str) -> dict[str, str]:
+    @property
+    def differences(self) -> frozenset[str]:
+        """Names of the columns that hold differences: they are coloured with 0 in the middle."""
+        return frozenset().union(*self._differences.values())
+
+    def add_columns(
+        self, columns: pd.DataFrame, source: str, *, differences: bool = False
+    ) -> dict[str, str]:
         """Add what was found of each patch to the table, as columns of it.
 
         They take the place of those that the same source has added before. A name that is taken
@@ -98,6 +109,8 @@ class Exploration:
             N rows in the order of the patches, of any index.
         source
             What has found them.
+        differences
+            Whether all of them are differences, of which 0 is the middle.
 
         Returns
         -------
@@ -116,15 +129,17 @@ class Exploration:
         for name in columns.columns:
             names[name] = differing(str(name), taken)
             taken.add(names[name])
-        self._replace(source, {names[name]: columns[name].array for name in columns.columns})
+        found = {names[name]: columns[name].array for name in columns.columns}
+        self._replace(source, found, differences)
         return names
 
     def remove_columns(self, source: str) -> None:
         """Take away what a source has added to the table."""
         self._replace(source, {})
 
-    def _replace(self, source: str, found: dict[str, Any]) -> None:
+    def _replace(self, source: str, found: dict[str, Any], differences: bool = False) -> None:
         before = self._added.pop(source, {})
+        self._differences[source] = frozenset(found if differences else ())
         if found:
             self._added[source] = found
         if before or found:

@@ -16,8 +16,8 @@ from napari_tsimcne.export._kinds import (
     export,
     kind_of,
 )
-from napari_tsimcne.export._outputs import new_file, new_folder
-from napari_tsimcne.export._pictures import Pictures, patch_pictures
+from napari_tsimcne.export._outputs import check_outside, new_file, new_folder
+from napari_tsimcne.export._pictures import Pictures, patch_pictures, patch_side
 from napari_tsimcne.export._tables import export_table
 from napari_tsimcne.export.figures._annotated_map import export_annotated_map
 from napari_tsimcne.export.figures._condition_figures import (
@@ -28,7 +28,7 @@ from napari_tsimcne.export.figures._condition_figures import (
 )
 from napari_tsimcne.export.figures._map_figure import export_figure
 from napari_tsimcne.export.methods._methods import export_methods, methods_text
-from napari_tsimcne.export.pages._check_report import export_check_report
+from napari_tsimcne.export.pages._check_report import check_report_path, export_check_report
 from napari_tsimcne.export.pages._html_map import export_html_map
 from napari_tsimcne.export.patches._crops import export_crops
 from napari_tsimcne.export.patches._geojson import export_geojson
@@ -41,6 +41,8 @@ __all__ = [
     "Kind",
     "Pictures",
     "Written",
+    "check_outside",
+    "check_report_path",
     "condition_results",
     "default_name",
     "difference_figure",
@@ -62,6 +64,7 @@ __all__ = [
     "new_file",
     "new_folder",
     "patch_pictures",
+    "patch_side",
     "plate_figure",
     "shares_figure",
     "write_conditions",

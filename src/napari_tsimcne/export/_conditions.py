@@ -28,7 +28,8 @@ from napari_tsimcne.explore import (
     replicate_shares,
     share_doubts,
 )
-from napari_tsimcne.export._outputs import new_folder
+from napari_tsimcne.export._condition_notes import how_compared
+from napari_tsimcne.export._outputs import check_outside, new_folder
 from napari_tsimcne.export.figures._condition_figures import (
     difference_figure,
     dose_figure,
@@ -40,6 +41,9 @@ from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import Run
 
 DPI = 300
+
+CONDITIONS = "conditions"
+"""The kind of folder, beside those of `KINDS`."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,8 @@ class ConditionResults:
 
     Parameters
     ----------
+    counted
+        Which patches were looked at, (N,) booleans.
     shares, replicates
         Of `condition_shares` and `replicate_shares`.
     comparison
@@ -116,6 +122,7 @@ class ConditionResults:
         Sentences on what all this cannot tell.
     """
 
+    counted: np.ndarray
     shares: pd.DataFrame
     replicates: pd.DataFrame
     comparison: pd.DataFrame | None = None
@@ -138,6 +145,7 @@ def condition_results(
     exploration: Exploration,
     columns: ConditionColumns,
     *,
+    mask: np.ndarray | None = None,
     told: Told = lambda what, done, total: None,
 ) -> ConditionResults:
     """Compare the conditions of an exploration, in numbers.
@@ -148,6 +156,8 @@ def condition_results(
         With clusters; patches that have no place on the map yet are passed over.
     columns
         Which say what.
+    mask
+        (N,) booleans: which patches are looked at, such as all but positive controls. None: all.
     told
         Progress; may raise to cancel.
 
@@ -156,18 +166,19 @@ def condition_results(
     InputError
         Where there are no clusters, or columns do not fit.
     """
-    clusters, table, placed = exploration.clusters, exploration.table, exploration.placed
+    clusters, table = exploration.clusters, exploration.table
+    counted = exploration.placed if mask is None else exploration.placed & mask
     columns.check(table)
     if not len(clusters):
         raise InputError("there are no clusters to share out: make some on the map first")
     condition = table[columns.condition]
     replicate = None if columns.replicate is None else table[columns.replicate]
-    shares = condition_shares(clusters, condition, replicate, mask=placed)
-    replicates = replicate_shares(clusters, condition, replicate, mask=placed)
+    shares = condition_shares(clusters, condition, replicate, mask=counted)
+    replicates = replicate_shares(clusters, condition, replicate, mask=counted)
     doubts = [*share_doubts(shares)]
     comparison = doses = dose_replicates = trends = None
     if columns.control is not None and replicate is not None:
-        looked_at = placed & _either(condition, columns)
+        looked_at = counted & _either(condition, columns)
         comparison = compare_conditions(
             clusters, condition, replicate, columns.control, mask=looked_at
         )
@@ -175,18 +186,18 @@ def condition_results(
     if columns.dose is not None:
         drug = None if columns.dose == columns.condition else condition
         dose = table[columns.dose]
-        doses = dose_shares(clusters, dose, replicate, drug, mask=placed)
-        dose_replicates = replicate_dose_shares(clusters, dose, replicate, drug, mask=placed)
+        doses = dose_shares(clusters, dose, replicate, drug, mask=counted)
+        dose_replicates = replicate_dose_shares(clusters, dose, replicate, drug, mask=counted)
         if replicate is not None:
-            trends = dose_trends(clusters, dose, replicate, drug, mask=placed)
+            trends = dose_trends(clusters, dose, replicate, drug, mask=counted)
     plates = {}
     if columns.well is not None:
-        wells = table[columns.well].where(placed)
+        wells = table[columns.well].where(counted)
         plates = {one.id: plate_table(wells, clusters.members(one.id)) for one in clusters.all}
-    differences = _differences(exploration, columns, told)
+    differences = _differences(exploration, columns, counted, told)
     return ConditionResults(
-        shares, replicates, comparison, doses, dose_replicates, trends, plates, differences,
-        tuple(doubts),
+        counted, shares, replicates, comparison, doses, dose_replicates, trends, plates,
+        differences, tuple(doubts),
     )  # fmt: skip
 
 
@@ -201,6 +212,8 @@ def export_conditions(
     treated: str | None = None,
     well: str | None = None,
     dose: str | None = None,
+    mask: np.ndarray | None = None,
+    where: str = "",
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
 ) -> None:
@@ -210,7 +223,7 @@ def export_conditions(
     ``dose_replicates`` and ``trends`` with a dose; ``plates`` with wells; and for every condition
     that is compared with a control ``difference CONDITION``, with the difference of densities and
     its p for each patch. Figures of all of them, each as PNG (300 dpi) and PDF. ``notes.txt`` says
-    in sentences what they cannot tell.
+    in sentences what they cannot tell, and how it was compared, to be cited.
 
     Parameters
     ----------
@@ -222,19 +235,27 @@ def export_conditions(
         To write; must be new or empty.
     condition, replicate, control, treated, well, dose
         See `ConditionColumns`.
+    mask
+        (N,) booleans: which patches are looked at; None: all.
+    where
+        What the mask stands for, such as the expression that has found it, for the notes.
     overwrite
-        Replace a folder that an export has made.
+        Replace a folder that such an export has made, and that holds nothing else.
     told
         Progress; may raise to cancel.
 
     Raises
     ------
     InputError
-        Where columns do not fit, there are no clusters, or the folder is in use.
+        Where columns do not fit, there are no clusters, or the folder is in use or in the run's
+        own folder.
     """
+    check_outside(folder, run.folder)
     columns = ConditionColumns(condition, replicate, control, treated, well, dose)
-    results = condition_results(exploration, columns, told=told)
-    write_conditions(run, exploration, columns, results, folder, overwrite=overwrite, told=told)
+    results = condition_results(exploration, columns, mask=mask, told=told)
+    write_conditions(
+        run, exploration, columns, results, folder, where=where, overwrite=overwrite, told=told
+    )
 
 
 def write_conditions(
@@ -244,11 +265,13 @@ def write_conditions(
     results: ConditionResults,
     folder: Path,
     *,
+    where: str = "",
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
 ) -> None:
     """Write what was found of conditions as `export_conditions` does."""
-    with new_folder(folder, overwrite) as draft:
+    check_outside(folder, run.folder)
+    with new_folder(folder, CONDITIONS, overwrite) as draft:
         _write_tables(draft, exploration, results)
         figures = _figures(exploration, columns, results)
         stems = distinct([file_name(name) for name, _ in figures])
@@ -258,9 +281,16 @@ def write_conditions(
             figure.savefig(draft / f"{stem}.png", dpi=DPI)
             figure.savefig(draft / f"{stem}.pdf", dpi=DPI)
         told("Drawing", len(figures), len(figures))
-        title = f"Conditions of {run.folder.name}, by the column '{columns.condition}'"
-        text = "\n\n".join([title, *results.sentences(columns.control), *results.doubts])
-        (draft / "notes.txt").write_text(text + "\n", encoding="utf-8")
+        notes = [
+            f"Conditions of {run.folder.name}, by the column '{columns.condition}'",
+            *results.sentences(columns.control),
+            *results.doubts,
+            how_compared(
+                columns.replicate, columns.control, columns.treated, where, results.counted,
+                results.comparison, results.differences, results.trends is not None,
+            ),
+        ]  # fmt: skip
+        (draft / "notes.txt").write_text("\n\n".join(notes) + "\n", encoding="utf-8")
 
 
 # --- inside ---------------------------------------------------------------------------------------
@@ -275,12 +305,12 @@ def _either(condition: pd.Series, columns: ConditionColumns) -> np.ndarray:
 
 
 def _differences(
-    exploration: Exploration, columns: ConditionColumns, told: Told
+    exploration: Exploration, columns: ConditionColumns, counted: np.ndarray, told: Told
 ) -> dict[str, DifferenceMap]:
     """Make a difference map for each condition that is compared with the control."""
     if columns.control is None:
         return {}
-    table, placed = exploration.table, exploration.placed
+    table = exploration.table
     codes, names = ordered_texts(table[columns.condition])
     replicate = None if columns.replicate is None else table[columns.replicate]
     control = names.index(columns.control)
@@ -289,11 +319,11 @@ def _differences(
     ]  # fmt: skip
     return {
         names[place]: difference_map(
-            exploration.coordinates, placed & (codes == place), placed & (codes == control),
+            exploration.coordinates, counted & (codes == place), counted & (codes == control),
             replicate, told=told,
         )
         for place in others
-        if (placed & (codes == place)).any()
+        if (counted & (codes == place)).any()
     }  # fmt: skip
 
 
@@ -329,7 +359,7 @@ def _figures(
     found: list[tuple[str, Callable[[], Figure]]] = [
         ("shares", partial(shares_figure, results.shares, results.replicates, colors, title=title))
     ]
-    coordinates = exploration.coordinates[exploration.placed]
+    coordinates = exploration.coordinates[results.counted]
     for name, one in results.differences.items():
         draw = partial(
             difference_figure, one, coordinates, treated=name, control=str(columns.control)

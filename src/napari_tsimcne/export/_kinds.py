@@ -12,7 +12,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring
 from napari_tsimcne.export._anndata import export_anndata
 from napari_tsimcne.export._excerpt import Excerpt
-from napari_tsimcne.export._outputs import MARK
+from napari_tsimcne.export._outputs import MARK, check_outside, why_not_replaced
 from napari_tsimcne.export._pictures import Pictures
 from napari_tsimcne.export._tables import export_table
 from napari_tsimcne.export.figures._annotated_map import export_annotated_map
@@ -43,7 +43,8 @@ class Kind:
     title, group, help
         In the window: what it is, what it stands under, and what it holds in a sentence.
     write
-        Called with an excerpt and a path, ``overwrite``, and what it ``takes``.
+        Called with an excerpt and a path, ``overwrite``, and what it ``takes``; a text that it
+        returns is a notice to the user.
     takes
         ``pictures``, ``labels`` and ``told``, and the `options` that the user has.
     suffixes
@@ -74,8 +75,15 @@ class Kind:
         """Whether it is a folder of files."""
         return not self.suffixes
 
-    def completed(self, path: Path) -> Path:
+    def completed(self, path: Path, called: str = "") -> Path:
         """Return a path with a suffix of this kind: without any, it gets the usual one.
+
+        Parameters
+        ----------
+        path
+            Of a file or folder.
+        called
+            What the user knows the kind by, for the sentence; its title if not given.
 
         Raises
         ------
@@ -84,11 +92,16 @@ class Kind:
         """
         if not path.name:
             raise InputError(f"{path} has no name: name what to write")
+        if self.is_folder and path.suffix.lower() in OF_FILES:
+            raise InputError(
+                f"{called or self.title} is written as a folder: "
+                f"'{path.name}' ends in {path.suffix}, as a file does"
+            )
         if self.is_folder or path.suffix.lower() in self.suffixes:
             return path
         if path.suffix:
             raise InputError(
-                f"{self.title} is written as {' or '.join(self.suffixes)}: "
+                f"{called or self.title} is written as {' or '.join(self.suffixes)}: "
                 f"'{path.name}' ends in {path.suffix}"
             )
         return path.with_name(path.name + self.suffixes[0])
@@ -104,19 +117,31 @@ class Kind:
         try:
             if not any(path.iterdir()):
                 return "free"
-            return "replaceable" if (path / MARK).is_file() else "taken"
+            return "taken" if why_not_replaced(path, self.name) else "replaceable"
         except OSError:
             return "taken"
+
+    def why_taken(self, path: Path) -> str:
+        """Say that there is something at a path that is never replaced, and why; one sentence."""
+        there = f"{path} exists"
+        if self.is_folder and path.is_dir():
+            there += f", and {why_not_replaced(path, self.name)}"
+        return f"{there}: choose another name"
 
 
 @dataclass(frozen=True)
 class Written:
-    """What an export has written: ``patches`` is 0 where it is of the whole run."""
+    """What an export has written.
+
+    ``patches`` is 0 where it is of the whole run; ``notice`` is a sentence the user is told of it,
+    or empty.
+    """
 
     path: Path
     patches: int
     files: int
     bytes: int
+    notice: str = ""
 
     @property
     def amount(self) -> str:
@@ -151,6 +176,11 @@ KINDS = (
          export_methods, (), (".md", ".txt"), whole=True),
 )  # fmt: skip
 """All kinds, in the order in which they are listed."""
+
+OF_FILES = {suffix for kind in KINDS for suffix in kind.suffixes} | {
+    ".geojson", ".htm", ".jpeg", ".jpg", ".json", ".tif", ".tiff", ".tsv", ".xlsx", ".zip",
+}  # fmt: skip
+"""Suffixes that no folder has."""
 
 
 def kind_of(name: str) -> Kind:
@@ -212,24 +242,23 @@ def export(
     """
     for name in options:
         if name not in kind.options:
-            raise InputError(f"{kind.title} has no option '{name.replace('_', '-')}'")
+            raise InputError(f"'{kind.name}' has no option '{name.replace('_', '-')}'")
     _check_column(excerpt, options.get("color_by"))
-    path = kind.completed(path.expanduser().absolute())
-    if path.resolve().is_relative_to(excerpt.run.folder):
-        raise InputError(f"{path} is in the run's own folder: choose a place outside of it")
-    if kind.standing(path) == "taken" or (kind.standing(path) == "replaceable" and not overwrite):
-        raise InputError(f"{path} exists: choose another name{_hint(kind, path)}")
+    path = kind.completed(path.expanduser().absolute(), f"'{kind.name}'")
+    check_outside(path, excerpt.run.folder)
+    standing = kind.standing(path)
+    if standing == "taken":
+        raise InputError(kind.why_taken(path))
+    if standing == "replaceable" and not overwrite:
+        raise InputError(f"{path} exists: choose another name, or let it be overwritten")
     given = {"pictures": pictures, "labels": labels, "told": told, **options}
     taken = {name: given[name] for name in kind.takes if name in given}
     try:
-        kind.write(excerpt, path, overwrite=overwrite, **taken)
+        told_of = kind.write(excerpt, path, overwrite=overwrite, **taken)
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error})") from error
-    return _written(path, 0 if kind.whole else len(excerpt))
-
-
-def _hint(kind: Kind, path: Path) -> str:
-    return ", or let it be overwritten" if kind.standing(path) == "replaceable" else ""
+    notice = told_of if isinstance(told_of, str) else ""
+    return _written(path, 0 if kind.whole else len(excerpt), notice)
 
 
 def _check_column(excerpt: Excerpt, column: str | None) -> None:
@@ -241,11 +270,11 @@ def _check_column(excerpt: Excerpt, column: str | None) -> None:
             )
 
 
-def _written(path: Path, patches: int) -> Written:
+def _written(path: Path, patches: int, notice: str) -> Written:
     files = [path]
     if path.is_dir():
         files = [one for one in path.rglob("*") if one.is_file() and one.name != MARK]
-    return Written(path, patches, len(files), sum(one.stat().st_size for one in files))
+    return Written(path, patches, len(files), sum(one.stat().st_size for one in files), notice)
 
 
 def _readable(size: int) -> str:

@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.colors import to_hex
 
 from napari_tsimcne.explore import composite, rgb_pictures
 from napari_tsimcne.runs import Run
 
-Pictures = Callable[[np.ndarray], np.ndarray]
-"""Turns row numbers (n,) into pictures of these patches, (n, S, S, 3) uint8."""
+
+@dataclass(frozen=True)
+class Pictures:
+    """Turns row numbers (n,) into pictures of these patches, (n, S, S, 3) uint8.
+
+    Parameters
+    ----------
+    draw
+        Does so.
+    channels
+        Those that are shown: name, and colour where they are brightest, ``#rrggbb``. Empty for RGB,
+        whose colours are their own.
+    side
+        How large a patch is, with its unit.
+    """
+
+    draw: Callable[[np.ndarray], np.ndarray]
+    channels: tuple[tuple[str, str], ...] = ()
+    side: str = ""
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the patches of these rows as pictures."""
+        return self.draw(rows)
+
 
 COLORS = (
     (0.13, 0.68, 0.97), (0.97, 0.68, 0.13), (0.58, 0.13, 0.58), (0.0, 1.0, 0.0),
@@ -45,7 +69,20 @@ def patch_pictures(run: Run) -> Pictures:
                 found[here] = composite(pixels, limits[name], colors)
         return found
 
-    return pictures
+    shown = [] if run.info.rgb else zip(run.info.channels, colors[:, -1], strict=True)
+    channels = tuple((channel.name, to_hex(color)) for channel, color in shown)
+    return Pictures(pictures, channels, patch_side(run))
+
+
+def patch_side(run: Run) -> str:
+    """Write how large the patches of a run are: in µm where the size of its pixels is known."""
+    patches = run.recipe.patches
+    sizes = np.array([image.pixel_size for image in run.info.images])
+    if patches.unit != "pixel":
+        return f"{patches.size:.4g} {patches.unit}"
+    if {image.unit for image in run.info.images} == {"µm"} and np.allclose(sizes, sizes[0, 0]):
+        return f"{patches.size * sizes[0, 0]:.3g} µm"
+    return f"{patches.size:.4g} px"
 
 
 def _ramps(channels: int) -> np.ndarray:

@@ -75,7 +75,8 @@ def aspects(
 def _described(name: str, channel_names: Sequence[str]) -> tuple[str, Kind]:
     """Return what a column is called in a sentence, and what it tells of."""
     for word, what, kind in (
-        ("mean", "brightness", "brightness"), ("std", "contrast", "contrast"),
+        ("mean", "mean intensity", "brightness"),
+        ("std", "standard deviation", "contrast"),
         ("focus", "focus", "focus"),
     ):  # fmt: skip
         if name in {f"{word} {channel}" for channel in channel_names}:

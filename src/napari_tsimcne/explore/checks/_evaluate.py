@@ -10,6 +10,8 @@ from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.explore._classes import Scale, read_column
+from napari_tsimcne.explore._cluster_table import MOST_WHOLE_NUMBERS
 
 NEIGHBORS = 15
 SPLITS = 5
@@ -26,13 +28,20 @@ class Evaluation(NamedTuple):
 def evaluate(coordinates: np.ndarray, features: np.ndarray, truth: pd.Series) -> Evaluation:
     """Score a map (N, 2) and features (N, D) against a known class of each patch.
 
-    Patches without a class, and classes of a single patch, are left out.
+    Classes are text, yes and no, or at most 12 different whole numbers. Patches without a class,
+    and classes of a single patch, are left out.
 
     Raises
     ------
     InputError
-        Where fewer than two classes, or too few patches for a split, are left.
+        Where the truth is of other numbers, or fewer than two classes, or too few patches for a
+        split, are left.
     """
+    if isinstance(read_column(truth), Scale):
+        raise InputError(
+            f"'{truth.name}' holds numbers, not classes: a truth is a column of text, of yes and "
+            f"no, or of at most {MOST_WHOLE_NUMBERS} different whole numbers"
+        )
     known = truth.notna().to_numpy(copy=True)
     names = truth.astype(str).to_numpy()
     counts = truth[known].astype(str).value_counts()

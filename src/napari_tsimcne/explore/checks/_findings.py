@@ -46,6 +46,9 @@ KEPT_TOGETHER = 0.5
 KEPT_OF_FEATURES = 0.9
 CONFUSED = 0.2
 
+ABOVE_CHANCE = 0.3
+"""Share of the way from chance to a perfect score, below which a truth is hardly seen."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stability:
@@ -166,27 +169,38 @@ def of_stability(found: Stability) -> list[Finding]:
 def of_truth(found: TruthScores) -> list[Finding]:
     """Tell how well a known class can be read off the map."""
     accuracy = found.accuracy
+    seen = _above_chance(accuracy.knn_2d, found.largest)
     kept = accuracy.knn_2d >= KEPT_OF_FEATURES * accuracy.knn_features
     sentence = (
         f"Neighbours tell the {found.column} of {in_percent(accuracy.knn_2d)} of patches on the "
         f"map, and of {in_percent(accuracy.knn_features)} in the features"
     )
     sentence += f"; the largest class holds {in_percent(found.largest)}."
+    if not seen:
+        sentence += (
+            " That is hardly more than always naming the largest class tells: the map hardly shows "
+            f"the {found.column}."
+        )
     if not kept:
         sentence += " The map loses some of what the network has learnt."
-    findings = [Finding("good" if kept else "look", "truth", sentence)]
+    findings = [Finding("good" if seen and kept else "look", "truth", sentence)]
     worst = found.worst_confusion
     if worst is not None:
         own, other, share = worst
-        severity: Severity = "look" if share >= CONFUSED else "good"
+        severity: Severity = "good" if seen and share < CONFUSED else "look"
         sentence = f"Most often confused: {in_percent(share)} of '{own}' lie among '{other}'."
         findings.append(Finding(severity, "truth", sentence))
     if found.adjusted_rand is not None:
+        agree = _above_chance(found.adjusted_rand, 0)
         sentence = (
             f"Clusters agree with the {found.column} by an adjusted Rand index of "
-            f"{found.adjusted_rand:.2f} (0 by chance, 1 where they are the same)."
+            f"{found.adjusted_rand:.2f} (0 by chance, 1 where they are the same)"
         )
-        findings.append(Finding("good", "truth", sentence))
+        sentence += "." if agree else (
+            f": they are hardly those of the {found.column}, but follow something else, or part "
+            "its classes further."
+        )  # fmt: skip
+        findings.append(Finding("good" if agree else "look", "truth", sentence))
     return findings
 
 
@@ -240,6 +254,11 @@ def _of_saturated(found: Suspects, count: int) -> Finding:
         "differences in brightness are lost there."
     )
     return Finding("look", "saturated", sentence, found.saturated)
+
+
+def _above_chance(score: float, by_chance: float) -> bool:
+    """Tell whether a score, at most 1, is well above what chance gives."""
+    return score - by_chance >= ABOVE_CHANCE * (1 - by_chance)
 
 
 def _patches(count: int, one: str, many: str) -> str:

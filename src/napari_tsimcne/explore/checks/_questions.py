@@ -85,7 +85,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _joined(labels: Sequence[str]) -> str:
-    """Join labels, and say what they have in common once: brightness of red and green."""
+    """Join labels, and say what they have in common once: focus of red and green."""
     what = {label.partition(" of ")[0] for label in labels}
     if len(labels) > 1 and len(what) == 1 and all(" of " in label for label in labels):
         return f"{what.pop()} of {listed([label.partition(' of ')[2] for label in labels])}"

@@ -85,7 +85,8 @@ def truth_scores(
     clusters
         Of the N patches.
     truth
-        N values with a name; missing ones are left out.
+        N values with a name: text, yes and no, or at most 12 different whole numbers; missing ones
+        are left out.
     near
         Neighbours on the map, (N, k), see `nearest`.
     seed
@@ -94,7 +95,8 @@ def truth_scores(
     Raises
     ------
     InputError
-        Where there are fewer than two classes, or too few patches, see `evaluate`.
+        Where the truth is of other numbers, there are fewer than two classes, or too few patches,
+        see `evaluate`.
     """
     accuracy = evaluate(coordinates, features, truth)
     codes, names = distinct_texts(truth)

@@ -20,7 +20,10 @@ from napari_tsimcne.explore.conditions._permutations import (
     standardized,
 )
 
-PERMUTATIONS = 9999
+PERMUTATIONS, SEED = 9999, 0
+"""Most relabelings, and the seed of random ones."""
+
+CONFIDENCE = 0.95
 
 NO_REPLICATES = (
     "Patches are taken as independent, for want of a column of replicates: those of one well or "
@@ -104,7 +107,7 @@ def condition_shares(
     condition: pd.Series,
     replicate: pd.Series | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     mask: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Share of each cluster in each condition, with an interval between its replicates.
@@ -152,7 +155,7 @@ def compare_conditions(
     control: str,
     *,
     permutations: int = PERMUTATIONS,
-    seed: int = 0,
+    seed: int = SEED,
     mask: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Compare the shares of the clusters in every other condition with those in the control.
@@ -269,7 +272,7 @@ def named(names: list[str]) -> str:
 
 
 def share_interval(
-    counts: np.ndarray, sizes: np.ndarray, confidence: float = 0.95
+    counts: np.ndarray, sizes: np.ndarray, confidence: float = CONFIDENCE
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of the mean share of replicates.
 

@@ -10,13 +10,9 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore.conditions._conditions import ordered_texts, too_few
+from napari_tsimcne.explore.conditions._conditions import SEED, ordered_texts, too_few
 from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings, standardized
 from napari_tsimcne.patches import Told
-
-DIVERGING = "PuOr_r"
-"""Matplotlib's name of a colormap for differences, safe for the colour-blind: purple where there
-is less of the treated, orange where there is more."""
 
 SIGNIFICANT = 0.05
 
@@ -109,7 +105,7 @@ def difference_map(
     *,
     permutations: int = PERMUTATIONS,
     bandwidth: float | None = None,
-    seed: int = 0,
+    seed: int = SEED,
     told: Told = lambda what, done, total: None,
 ) -> DifferenceMap:
     """Compare where treated and control patches lie, with a permutation test between replicates.

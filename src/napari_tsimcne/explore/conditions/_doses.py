@@ -11,7 +11,9 @@ from scipy import stats
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore._clusters import Clusters
 from napari_tsimcne.explore.conditions._conditions import (
+    CONFIDENCE,
     PERMUTATIONS,
+    SEED,
     condition_shares,
     ordered_texts,
     replicate_shares,
@@ -27,7 +29,7 @@ def dose_shares(
     replicate: pd.Series | None = None,
     drug: pd.Series | None = None,
     *,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     mask: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Share of each cluster at each dose, with an interval between replicates.
@@ -87,7 +89,7 @@ def dose_trends(
     drug: pd.Series | None = None,
     *,
     permutations: int = PERMUTATIONS,
-    seed: int = 0,
+    seed: int = SEED,
     mask: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Tell whose share rises or falls with the dose, by Spearman's rank correlation.

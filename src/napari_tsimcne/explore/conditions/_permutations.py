@@ -77,6 +77,14 @@ def relabelings(treated: np.ndarray, permutations: int, seed: int = 0) -> Relabe
     return Relabelings(found, exact=False)
 
 
+def ways(treated: int, control: int, permutations: int) -> str:
+    """Say how many relabelings `relabelings` makes of so many units, and whether these are all."""
+    count = comb(treated + control, treated)
+    if count <= permutations + 1:
+        return f"all {count:,} (exact)"
+    return f"{permutations:,} of {count:,}, drawn at random"
+
+
 def standardized(differences: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Divide the sizes of differences (P, K) by the spread of all units (K,); 0 where that is 0.
 

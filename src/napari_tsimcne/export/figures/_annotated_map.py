@@ -20,9 +20,11 @@ from napari_tsimcne.export.figures._drawing import (
     Drawing,
     check_suffix,
     text_width,
+    two_lines,
 )
 from napari_tsimcne.export.figures._leaders import assign
 from napari_tsimcne.export.figures._map_panel import MapPanel, placed_rows, shape_of
+from napari_tsimcne.export.figures._picture_key import draw_picture_key
 
 NEIGHBORS = 15
 """Patches nearest to a line's tip, from which those shown are drawn."""
@@ -35,8 +37,14 @@ NONE_COLOR = "#b4b4b4"
 
 Side = Literal["left", "right", "top", "bottom"]
 
-NAME = 3.6
-"""Millimetres: height of a cluster's name."""
+NAME, LINE = 3.6, 2.8
+"""Millimetres: height of a cluster's name, and of a second line of it."""
+
+LOPSIDED = 0.1
+"""Longer, by this share, lines may be for each label fewer that one side has above the other."""
+
+NEAR = 0.7
+"""Millimetres: a line so near to a patch runs over it."""
 
 BAR, BETWEEN, SPACE = 0.8, 0.3, 1.8
 """Millimetres: thickness of the bar in the cluster's colour, space between pictures, and between
@@ -46,8 +54,8 @@ EDGE, ROOM, APART = 0.8, 7.0, 2.2
 """Millimetres: around all, between map and labels, between labels."""
 
 LARGEST_PICTURE = 7.0
-FOOT = 9.5
-"""Millimetres: below all, for scale bar and notes."""
+FOOT = 13.5
+"""Millimetres: below all, for the key of the pictures, scale bar and notes."""
 
 
 class Style(NamedTuple):
@@ -89,7 +97,7 @@ def export_annotated_map(
     pictures: Pictures | None = None,
     strip: int = 6,
     overwrite: bool = False,
-) -> None:
+) -> str:
     """Draw the map with its clusters named around it, as in the figures of the t-SimCNE paper.
 
     A line leads from each name to the mode of the cluster's density. Beside it stand patches
@@ -111,6 +119,11 @@ def export_annotated_map(
     overwrite
         Replace a file at ``path``.
 
+    Returns
+    -------
+    str
+        What the user is to be told of it, a sentence: empty if nothing is.
+
     Raises
     ------
     InputError
@@ -124,7 +137,8 @@ def export_annotated_map(
         )
     with new_file(path, overwrite) as draft:
         drawing = annotated_drawing(excerpt, pictures or patch_pictures(excerpt.run), strip)
-        drawing.save(draft, f"Map of {len(excerpt):,} patches with its clusters")
+        notice = drawing.save(draft, f"Map of {len(excerpt):,} patches with its clusters")
+    return notice
 
 
 def annotated_drawing(excerpt: Excerpt, pictures: Pictures, strip: int) -> Drawing:
@@ -132,23 +146,23 @@ def annotated_drawing(excerpt: Excerpt, pictures: Pictures, strip: int) -> Drawi
     exploration, rows = excerpt.exploration, placed_rows(excerpt)
     labels, left_out = _labels(excerpt, rows, strip)
     every = exploration.coordinates[exploration.placed]
-    layout = Layout(len(labels), strip, shape_of(every))
+    layout = Layout(len(labels), strip, shape_of(every), _name_lines(labels))
     drawing = Drawing(WIDTH, layout.height)
     panel = MapPanel(drawing, layout.map, every)
     others = np.setdiff1d(np.flatnonzero(exploration.placed), rows, assume_unique=True)
     panel.context(exploration.coordinates[others])
     panel.points(exploration.coordinates[rows], _colors(excerpt, rows))
     tips = panel.on_paper(np.array([label.mode for label in labels]))
-    anchors = np.array([slot.anchor for slot in layout.slots])
-    ends = assign(tips, anchors, layout.centre)
-    for label, tip, end in zip(labels, tips, ends, strict=True):
-        slot = layout.slots[end]
+    ids = exploration.clusters.ids[rows]
+    slots = _slots(layout, labels, tips, panel.on_paper(exploration.coordinates[rows]), ids)
+    for label, tip, slot in zip(labels, tips, slots, strict=True):
         drawing.line([tip, slot.anchor], 1.6, color="white", alpha=0.8)
         drawing.line([tip, slot.anchor], 0.5, gid="leader")
         drawing.dot(tip, "tip")
-        _draw_label(drawing, slot, label, pictures(label.rows), layout.picture)
+        _draw_label(drawing, slot, label, pictures(label.rows), layout)
+    draw_picture_key(drawing, EDGE, 9.2, WIDTH - 2 * EDGE, pictures)
     panel.scale_bar(EDGE, 5.2, WIDTH - 2 * EDGE)
-    none = int((exploration.clusters.ids[rows] == NONE).sum())
+    none = int((ids == NONE).sum())
     shown, near = min(strip, len(rows)), min(NEIGHBORS, len(rows))
     note = _note(shown, near, none, len(others), left_out)
     drawing.text(EDGE, 1.2, note, width=WIDTH - 2 * EDGE, color=SOFT, gid="note")
@@ -175,6 +189,37 @@ def _labels(excerpt: Excerpt, rows: np.ndarray, strip: int) -> tuple[list[Label]
             shown = rows[random.permutation(near)[:strip]]
             labels.append(Label(cluster, counts[cluster.id], mode, shown))
     return labels, len(modes) - len(labels)
+
+
+def _slots(
+    layout: Layout, labels: list[Label], tips: np.ndarray, places: np.ndarray, ids: np.ndarray
+) -> list[Slot]:
+    """Return where each label stands.
+
+    The lines, (n, 2) ``tips`` on, are short, run over few patches of other clusters, whose
+    ``places`` on paper (m, 2) and cluster ``ids`` (m,) are given, and about as many end on the left
+    as on the right where that costs little.
+    """
+    tree, own = KDTree(places), np.array([label.cluster.id for label in labels])
+    chosen: list[Slot] = []
+    least = np.inf
+    for slots in layout.choices:
+        anchors = np.array([slot.anchor for slot in slots])
+        ends = assign(tips, anchors, layout.centre)
+        taken = [slots[end] for end in ends]
+        length = 0.0
+        for tip, anchor, cluster in zip(tips, anchors[ends], own, strict=True):
+            steps = 2 + int(np.linalg.norm(anchor - tip))
+            along = np.linspace(tip, anchor, steps)
+            far, nearest = tree.query(along, distance_upper_bound=NEAR)
+            below = ids[nearest[np.isfinite(far)]]
+            length += steps + int(((below != cluster) & (below != NONE)).sum())
+        sides = [slot.side for slot in taken]
+        apart = max(0, abs(sides.count("left") - sides.count("right")) - 1)
+        cost = length * (1 + LOPSIDED * apart)
+        if cost < least:
+            chosen, least = taken, cost
+    return chosen
 
 
 def _colors(excerpt: Excerpt, rows: np.ndarray) -> np.ndarray:
@@ -207,27 +252,33 @@ class Layout:
         Pictures in each.
     shape
         Height of the map over its width.
+    lines
+        Of a name, at most: 1 or 2.
     """
 
-    def __init__(self, count: int, strip: int, shape: float) -> None:
-        style = next(style for style in STYLES if count <= style.most)
+    def __init__(self, count: int, strip: int, shape: float, lines: int = 1) -> None:
+        style = _style(count)
         picture = (style.width - BAR - 0.5 - (strip - 1) * BETWEEN) / strip
         self.picture = min(picture, LARGEST_PICTURE)
         """Millimetres: side of a picture."""
-        self._size = style.width, NAME + self.picture
+        self.lines = lines
+        self._size = style.width, NAME + (lines - 1) * LINE + self.picture
         across = int((WIDTH - 2 * EDGE) // (style.width + 2)) if style.across else 0
         pitch = self._size[1] + APART
         band = self._size[1] + BAR + 0.5 + ROOM if across else 0.0
         aside = EDGE + style.width + ROOM
         width = WIDTH - 2 * aside
-        rows = max(-(-(count - 2 * across) // 2), int(width * shape / pitch), 1)
+        fewest = max(-(-(count - 2 * across) // 2), 1)
+        rows = max(fewest, int(width * shape / pitch))
         middle = max(rows * pitch, width * shape)
         self.height = FOOT + middle + 2 * band + EDGE
         """Millimetres: of the figure."""
         self.map = Box(aside, FOOT + band, width, middle)
         self.centre = np.array([WIDTH / 2, FOOT + band + middle / 2])
-        self.slots = self._beside(rows, middle / rows) + self._across(across)
-        """Where labels may stand: at least as many as there are labels."""
+        self.choices = [
+            self._beside(n, middle / n) + self._across(across) for n in range(fewest, rows + 1)
+        ]
+        """Where labels may stand: ever more places, at least as many as there are labels."""
 
     def _beside(self, rows: int, pitch: float) -> list[Slot]:
         width, height = self._size
@@ -255,11 +306,38 @@ class Layout:
         return slots
 
 
+def _name_room(label: Label, width: float) -> float:
+    """Return how wide the name may be in a label of so many millimetres, bar included."""
+    return width - BAR - 0.5 - text_width(f"{label.size:,}") - SPACE
+
+
+def _name_lines(labels: list[Label]) -> int:
+    """Return how many lines the names of clusters need, 1 or 2."""
+    width = _style(len(labels)).width
+    fit = [
+        text_width(label.cluster.name, weight="bold") <= _name_room(label, width)
+        for label in labels
+    ]
+    return 1 if all(fit) else 2
+
+
+def _style(count: int) -> Style:
+    return next(style for style in STYLES if count <= style.most)
+
+
 def _draw_label(
-    drawing: Drawing, slot: Slot, label: Label, pictures: np.ndarray, side: float
+    drawing: Drawing, slot: Slot, label: Label, pictures: np.ndarray, layout: Layout
 ) -> None:
     """Draw name, number of patches, pictures, and a bar in the colour at the side of the map."""
     (left, bottom, width, height), number = slot.box, label.cluster.id
+    side, names = (
+        layout.picture,
+        two_lines(label.cluster.name, _name_room(label, width), weight="bold"),
+    )
+    # What has a line less is less high; its line still ends at its bar.
+    spare = (layout.lines - len(names)) * LINE
+    height -= spare
+    bottom += {"left": spare / 2, "right": spare / 2, "top": 0.0, "bottom": spare}[slot.side]
     bars = {
         "left": Box(left + width - BAR, bottom, BAR, height),
         "right": Box(left, bottom, BAR, height),
@@ -274,16 +352,20 @@ def _draw_label(
         left += aside
     if slot.side == "top":
         bottom += aside
-    name, size = label.cluster.name, f"{label.size:,}"
+    size = f"{label.size:,}"
     strip = len(pictures) * (side + BETWEEN) - BETWEEN
     # No wider than what it shows, so that on the left of the map it ends at the bar.
-    filled = min(width, max(strip, text_width(name, weight="bold") + SPACE + text_width(size)))
+    widest = max(text_width(name, weight="bold") for name in names)
+    filled = min(width, max(strip, widest + SPACE + text_width(size)))
     if slot.side == "left":
         left += width - filled
     for place, picture in enumerate(pictures):
         start = left + place * (side + BETWEEN)
         drawing.picture(Box(start, bottom, side, side), picture, f"patch-{number}-{place}")
-    baseline, room = bottom + side + 1.2, filled - text_width(size) - SPACE
-    drawing.text(left, baseline, name, width=room, weight="bold", gid=f"name-{number}")
+    baseline = bottom + side + 1.2
+    for name in reversed(names):
+        drawing.text(left, baseline, name, weight="bold", gid=f"name-{number}")
+        baseline += LINE
+    baseline -= LINE
     drawing.text(left + filled, baseline, size, color=SOFT, horizontalalignment="right",
                  gid=f"count-{number}")  # fmt: skip

@@ -23,15 +23,14 @@ from matplotlib.ticker import (
 )
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.explore._colors import CONTINUOUS, DIVERGING
 from napari_tsimcne.explore.conditions._difference import (
-    DIVERGING,
     SIGNIFICANT,
     DifferenceMap,
     difference_text,
 )
 
 INK, SOFT, ACCENT = "#222222", "#8a8a8a", "#0072b2"
-CONTINUOUS = "cividis"
 EMPTY = "#e8e8e8"
 """Of a well without patches."""
 
@@ -47,6 +46,9 @@ MOST_POINTS = 20_000
 
 WRITTEN_ROWS = 8
 """Rows of a plate whose wells have room for a number each."""
+
+CAPTION_WIDTH = 50
+"""Of the caption below a panel of doses, in letters."""
 
 LOGARITHMIC_FROM = 20
 """Ratio of the largest to the smallest dose above 0."""
@@ -279,7 +281,11 @@ def dose_figure(
         axes.set_visible(False)
     for axes in panels[:, 0]:
         axes.set_ylabel("share of the patches", fontsize=8, color=INK)
-    _label(figure, title or str(shares["cluster"].iloc[0]), unit)
+    caption = "dots are replicates, the line joins their means"
+    if shares["low"].notna().any():
+        caption += "; bars with ends are their intervals"
+    caption = fill(caption, CAPTION_WIDTH * columns)
+    _label(figure, title or str(shares["cluster"].iloc[0]), f"{unit}\n{caption}")
     return figure
 
 
@@ -312,6 +318,10 @@ def _draw_means(axes: Axes, places: pd.Series, rows: pd.DataFrame, across: bool)
     else:
         axes.vlines(place[known], low, ends, color=INK, linewidth=1.1, zorder=2)
         axes.scatter(place[known], mean[known], marker="_", s=60, color=INK, linewidths=1.5)
+        # Without ends, the interval of the first dose looks like an axis.
+        for end, inside in ((low, low > 0), (ends, ~beyond)):
+            axes.scatter(place[known][inside], end[inside], marker="_", s=24, color=INK,
+                         linewidths=1.1, gid="interval-end")  # fmt: skip
         arrows = place[known][beyond], ends[beyond], "^"
     axes.scatter(*arrows[:2], marker=arrows[2], s=16, color=INK, linewidths=0, clip_on=False)
 
@@ -334,7 +344,7 @@ def _draw_doses_axis(axes: Axes, doses: np.ndarray) -> None:
     above = doses[doses > 0]
     if len(above) and doses.min() >= 0 and above.max() >= LOGARITHMIC_FROM * above.min():
         axes.set_xscale("symlog", linthresh=above.min(), linscale=0.6)
-        axes.set_xlim(-0.12 * above.min() if doses.min() == 0 else above.min() / 1.5,
+        axes.set_xlim(-0.3 * above.min() if doses.min() == 0 else above.min() / 1.5,
                       above.max() * 1.5)  # fmt: skip
     axes.xaxis.set_minor_locator(NullLocator())
     if len(doses) <= 12:

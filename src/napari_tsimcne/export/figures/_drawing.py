@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
@@ -14,6 +15,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager
+from matplotlib.ft2font import FT2Font
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
@@ -36,13 +38,21 @@ INK, SOFT = "#222222", "#6b6b6b"
 
 FAMILIES = (
     "Arial", "Liberation Sans", "DejaVu Sans",
-    "Arial Unicode MS", "Microsoft YaHei", "Malgun Gothic",
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Noto Sans JP",
+    "Noto Sans KR", "Source Han Sans SC", "PingFang SC", "Hiragino Sans", "Apple SD Gothic Neo",
+    "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei",
+    "IPAexGothic", "Droid Sans Fallback", "Arial Unicode MS",
 )  # fmt: skip
 """In turn, for letters that those before do not have."""
 
 MM = 25.4
 POINT = MM / 72
 """Millimetres."""
+
+NO_FONT = "some letters are in none of the installed fonts: install for example Noto Sans CJK"
+
+FULL_WIDTH = "\u2014"
+"""As wide as letters are that no font has, wherever there is one that has them."""
 
 _SAVING = Lock()
 
@@ -65,6 +75,20 @@ def font(size: float = SIZE, weight: str = "normal") -> FontProperties:
     return FontProperties(family=[*families, "sans-serif"], size=size, weight=weight)
 
 
+@cache
+def _known() -> frozenset[int]:
+    """Code points of all letters that can be drawn."""
+    installed = set(fontManager.get_font_names())
+    properties = [FontProperties(family=name) for name in FAMILIES if name in installed]
+    paths = [fontManager.findfont(one) for one in properties]
+    return frozenset().union(*(FT2Font(path).get_charmap() for path in paths))
+
+
+def can_be_drawn(text: str) -> bool:
+    """Tell whether the installed fonts have all letters of a text."""
+    return _known().issuperset(map(ord, text))
+
+
 def on_one_line(text: str) -> str:
     """Return a text without line breaks and what else is not printed: some makes files invalid."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -73,6 +97,8 @@ def on_one_line(text: str) -> str:
 def text_width(text: str, size: float = SIZE, weight: str = "normal") -> float:
     """Return how wide a line of text is, in millimetres."""
     line = on_one_line(text)
+    if not can_be_drawn(line):
+        line = "".join(c if ord(c) in _known() else FULL_WIDTH for c in line)
     width, _, _ = text_to_path.get_text_width_height_descent(line, font(size, weight), False)
     # Letters are moved to whole pixels where a figure is drawn: a little wider than computed.
     return float(width) * POINT * 1.02 + 0.1
@@ -83,14 +109,35 @@ def elided(text: str, width: float, size: float = SIZE, weight: str = "normal") 
     text = on_one_line(text)
     if text_width(text, size, weight) <= width:
         return text
+    return text[: _fitting(text, "…", width, size, weight)].rstrip() + "…"
+
+
+def two_lines(text: str, width: float, size: float = SIZE, weight: str = "normal") -> list[str]:
+    """Return a text on one line, or on two where it is wider than so many mm.
+
+    It is parted between words, or else within the word that is too long; elided where two lines
+    are too little.
+    """
+    text = on_one_line(text)
+    if text_width(text, size, weight) <= width:
+        return [text]
+    most = max(1, _fitting(text, "", width, size, weight))
+    # A space right after the last letter that fits is a good place, too.
+    parted = text.rfind(" ", 0, most + 1)
+    at = parted if parted > 0 else most
+    return [text[:at], elided(text[at:].lstrip(), width, size, weight)]
+
+
+def _fitting(text: str, end: str, width: float, size: float, weight: str) -> int:
+    """Return how many letters of a text that is too long fit, followed by an end."""
     fits, too_long = 0, len(text)
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
-        if text_width(text[:middle].rstrip() + "…", size, weight) <= width:
+        if text_width(text[:middle].rstrip() + end, size, weight) <= width:
             fits = middle
         else:
             too_long = middle
-    return text[:fits].rstrip() + "…"
+    return fits
 
 
 def check_suffix(path: Path) -> None:
@@ -120,6 +167,7 @@ class Drawing:
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
         self._names: Counter[str] = Counter()
+        self._can_be_drawn = True
         self.figure = Figure(figsize=(width / MM, height / MM), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self.figure)
         self.page = self.axes(Box(0, 0, width, height), zorder=10)
@@ -142,17 +190,20 @@ class Drawing:
         Whatever a user has typed stands there as typed: a dollar starts no formula.
         """
         shown = text if width is None else elided(text, width, size, weight)
+        self._can_be_drawn &= can_be_drawn(on_one_line(shown))
         return self.figure.text(
             x / self.width, y / self.height, shown, fontproperties=font(size, weight),
             color=color, parse_math=False, gid=self._named(gid), zorder=11, **options,
         )  # fmt: skip
 
-    def rectangle(self, box: Box, color: Any, gid: str | None = None) -> None:
-        """Fill a rectangle."""
+    def rectangle(
+        self, box: Box, color: Any, gid: str | None = None, edge: str | None = None
+    ) -> None:
+        """Fill a rectangle, with a thin edge of a colour if one is given."""
         left, bottom, width, height = box
         self.page.add_patch(
-            Rectangle((left, bottom), width, height, facecolor=color, linewidth=0,
-                      gid=self._named(gid))
+            Rectangle((left, bottom), width, height, facecolor=color, edgecolor=edge,
+                      linewidth=0.3 if edge else 0, gid=self._named(gid))
         )  # fmt: skip
 
     def line(
@@ -185,8 +236,11 @@ class Drawing:
         number = self._names[gid]
         return gid if number == 1 else f"{gid}-{number}"
 
-    def save(self, path: Path, title: str) -> None:
-        """Write PNG, PDF or SVG by the suffix; in the latter two, text stays text."""
+    def save(self, path: Path, title: str) -> str:
+        """Write PNG, PDF or SVG by the suffix; in the latter two, text stays text.
+
+        Returns what the user is to be told of it, a sentence; empty if nothing is.
+        """
         kind = path.suffix.lower()
         maker = "Software" if kind == ".png" else "Creator"
         described = {"Title": on_one_line(title), maker: "napari-tsimcne"}
@@ -196,5 +250,8 @@ class Drawing:
             "image.composite_image": False,
         }  # fmt: skip
         # The settings are those of the whole process: one figure is saved at a time.
-        with _SAVING, rc_context(options):
+        with _SAVING, rc_context(options), warnings.catch_warnings():
+            # It is told once, in a sentence.
+            warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
             self.figure.savefig(path, format=kind[1:], dpi=DPI, metadata=described)
+        return "" if self._can_be_drawn else NO_FONT

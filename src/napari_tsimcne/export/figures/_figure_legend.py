@@ -24,6 +24,7 @@ MANY = 20
 HEAD = 1.3 * ROW
 BAR_WIDTH, BAR_HEIGHT = 3.0, 40.0
 PERCENTILES = "1st to 99th percentile"
+ABOUT_ZERO = "0 is in the middle"
 """Between which the scale of `Coloring` runs."""
 
 TICKS = 5
@@ -129,7 +130,10 @@ class Legend:
             drawing.line([(x + BAR_WIDTH, at), (x + BAR_WIDTH + 0.8, at)], 0.6)
             drawing.text(x + BAR_WIDTH + 1.4, at - 2.6 * POINT, text, gid="tick")
         y = bottom - ROW * 1.3
-        drawing.text(x, y, PERCENTILES, width=self.width, color=SOFT, gid="percentiles")
+        low, high = scale.limits
+        # Of differences, 0 is in the middle.
+        about = ABOUT_ZERO if low == -high else PERCENTILES
+        drawing.text(x, y, about, width=self.width, color=SOFT, gid="percentiles")
         return y - ROW * 0.3
 
 

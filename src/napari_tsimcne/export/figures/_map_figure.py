@@ -22,6 +22,7 @@ from napari_tsimcne.export.figures._drawing import (
 )
 from napari_tsimcne.export.figures._figure_legend import Legend, Scale
 from napari_tsimcne.export.figures._map_panel import CONTEXT_COLOR, MapPanel, placed_rows, shape_of
+from napari_tsimcne.export.figures._picture_key import KEY, draw_picture_key
 
 CLUSTER = "cluster"
 PATCHES = "patches"
@@ -46,7 +47,7 @@ def export_figure(
     pictures: Pictures | None = None,
     title: str = "",
     overwrite: bool = False,
-) -> None:
+) -> str:
     """Draw the map, 180 mm wide as two columns of a journal are, in the colours of the window.
 
     Letters are 7 and 8 points high and stay text in PDF and SVG. Above 20,000 patches the points
@@ -73,6 +74,11 @@ def export_figure(
     overwrite
         Replace a file at ``path``.
 
+    Returns
+    -------
+    str
+        What the user is to be told of it, a sentence: empty if nothing is.
+
     Raises
     ------
     InputError
@@ -84,7 +90,8 @@ def export_figure(
         if thumbnails and pictures is None:
             pictures = patch_pictures(excerpt.run)
         drawing = map_drawing(excerpt, color_by, legend, pictures if thumbnails else None, title)
-        drawing.save(draft, title or f"Map of {len(excerpt):,} patches")
+        notice = drawing.save(draft, title or f"Map of {len(excerpt):,} patches")
+    return notice
 
 
 def map_drawing(
@@ -108,21 +115,23 @@ def map_drawing(
             beside = Legend(color_by, entries, scale, columns=2)
     width, height = _map_size(every, beside)
     head = 2 * TITLE_SIZE * POINT if title else 0.0
-    drawing = Drawing(WIDTH, FOOT + height + head)
+    foot = FOOT + (KEY if pictures else 0.0)
+    drawing = Drawing(WIDTH, foot + height + head)
     if title:
         drawing.text(
-            0.5, FOOT + height + 2, title, width=WIDTH - 1, size=TITLE_SIZE, weight="bold",
+            0.5, foot + height + 2, title, width=WIDTH - 1, size=TITLE_SIZE, weight="bold",
             gid="title",
         )  # fmt: skip
-    panel = MapPanel(drawing, Box(0, FOOT, width, height), every, 4.0 if pictures else 1.5)
+    panel = MapPanel(drawing, Box(0, foot, width, height), every, 4.0 if pictures else 1.5)
     panel.context(exploration.coordinates[others])
     places, colors = exploration.coordinates[rows], coloring.colors[rows]
     panel.points(places, colors)
     if pictures:
         panel.thumbnails(rows, places, colors, pictures)
+        draw_picture_key(drawing, 1.5, FOOT, WIDTH - 3, pictures)
     panel.scale_bar(1.5, 1.8, WIDTH - 3)
     if beside:
-        beside.draw(drawing, Box(width + GAP, FOOT, beside.width, height))
+        beside.draw(drawing, Box(width + GAP, foot, beside.width, height))
     return drawing
 
 

@@ -218,15 +218,20 @@ def _left_out(run: Run) -> list[str]:
     info, patches = run.info, run.recipe.patches
     if isinstance(patches, Objects):
         at_border, small = info.objects_left_out
+        least = counted(patches.least_area, "pixel")
+        if not (at_border or small):
+            # None were, or the run is so old that they were not counted: the rule holds for both.
+            rules = [] if patches.border else ["touched the border of an image"]
+            if patches.least_area:
+                rules.append(f"had less than {least}")
+            return [f"Objects that {' or '.join(rules)} were left out."] if rules else []
         parts = []
         if at_border:
             parts.append(f"{counted(at_border, 'object')} at the border of an image")
         if small:
-            parts.append(
-                f"{counted(small, 'object')} of less than {counted(patches.least_area, 'pixel')}"
-            )
+            parts.append(f"{counted(small, 'object')} of less than {least}")
         only_one = at_border + small == 1
-        return [f"{words(parts)} {'was' if only_one else 'were'} left out."] if parts else []
+        return [f"{words(parts)} {'was' if only_one else 'were'} left out."]
     if not isinstance(patches, Grid):
         return []
     background, windows = run.recipe.background, info.background_windows

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from napari_tsimcne import __version__
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import (
     Aspect,
     Coloring,
@@ -27,10 +28,12 @@ from napari_tsimcne.explore import (
     in_percent,
     shown,
 )
-from napari_tsimcne.export._outputs import new_file
+from napari_tsimcne.export._outputs import check_outside, new_file
 from napari_tsimcne.export._pictures import Pictures, patch_pictures
 from napari_tsimcne.export.pages._page import data_uri, policy, render
 from napari_tsimcne.runs import Run
+
+SUFFIXES = (".html", ".htm")
 
 MAP_INCHES, MAP_DPI = 4.2, 180
 MAP_ASPECT = (0.6, 1.3)
@@ -73,6 +76,19 @@ class MapPicture(NamedTuple):
     limits: tuple[str, str] = ("", "")
 
 
+def check_report_path(path: Path, run: Run) -> None:
+    """Refuse where no report is written: in the folder of a run, and in files of other kinds.
+
+    Raises
+    ------
+    InputError
+        With what to choose.
+    """
+    check_outside(path, run.folder)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"the report is a page: '{path.name}' must end in .html")
+
+
 def export_check_report(
     checks: MapChecks,
     run: Run,
@@ -93,7 +109,7 @@ def export_check_report(
     run, exploration
         What was checked.
     path
-        Of the page, ``.html``.
+        Of the page, ``.html`` or ``.htm``, outside of the run's folder.
     pictures
         Draws patches; in the ranges of their channels if not given.
     overwrite
@@ -102,8 +118,9 @@ def export_check_report(
     Raises
     ------
     InputError
-        Where ``path`` exists and ``overwrite`` is false, or it cannot be written.
+        Where ``path`` exists and ``overwrite`` is false, or it cannot be written there.
     """
+    check_report_path(path, run)
     draw = patch_pictures(run) if pictures is None else pictures
     images, stability = checks.table["image"].to_numpy(), checks.stability
     with new_file(path, overwrite) as draft:
@@ -126,6 +143,8 @@ def export_check_report(
             suspects=_suspects(checks.suspects, images, draw),
             stability=None if stability is None else _stability(stability, exploration),
             truth=None if checks.truth is None else _truth(checks.truth),
+            patch_side=draw.side,
+            channels=draw.channels,
             pixelated=draw(np.array([0])).shape[1] <= 48,
             shown=shown,
             in_percent=in_percent,

@@ -88,7 +88,8 @@ def export_html_map(
     columns, left_out = _columns(exploration.table, rows)
     with new_file(path, overwrite) as draft:
         some = rows[_evenly(len(rows), most_pictures)]
-        sheets = draw_sheets(pictures or patch_pictures(run), some, told)
+        pictures = pictures or patch_pictures(run)
+        sheets = draw_sheets(pictures, some, told)
         content = {
             "count": len(rows),
             "coordinates": _stored(exploration.coordinates[rows].astype(np.float32)),
@@ -104,6 +105,8 @@ def export_html_map(
                 "cell": sheets.cell,
                 "across": sheets.across,
                 "capacity": sheets.capacity,
+                "patch": pictures.side,
+                "channels": pictures.channels,
             },
         }
         script = inlined(*SCRIPTS)

@@ -23,6 +23,9 @@ GAP, MARGIN = 8, 24
 HEADING, BELOW = 26, 17
 """Size of letters in pixels, of the heading and of the line below it."""
 
+LONGEST = 300
+"""Pixels: the longest name of a channel."""
+
 INK, SOFT, PAPER = "#222222", "#6b6b6b", "#ffffff"
 
 
@@ -46,7 +49,7 @@ def contact_sheet(
     lines = -(-len(rows) // columns)
     first = pictures(rows[:columns])
     shown = _shown(first.shape[1])
-    step, top = shown + GAP, MARGIN + round(2.5 * HEADING)
+    step, top = shown + GAP, MARGIN + round((3.4 if pictures.channels else 2.5) * HEADING)
     right, bottom = MARGIN + columns * step + GAP, top + lines * step + GAP
     sheet = Image.new("RGB", (right + MARGIN, bottom + MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
@@ -60,7 +63,29 @@ def contact_sheet(
     left = MARGIN + HEADING + 10
     _write(draw, (left, MARGIN + HEADING - 3), heading, HEADING, INK, right - left)
     _write(draw, (left, MARGIN + 2 * HEADING - 3), below, BELOW, SOFT, right - left)
+    _draw_key(draw, (left, MARGIN + 3 * HEADING - 6), pictures.channels, right)
     return sheet
+
+
+def _draw_key(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[int, int],
+    channels: tuple[tuple[str, str], ...],
+    end: int,
+) -> None:
+    """Write names of channels on a base line from ``at`` on, a swatch before each."""
+    (x, y), font = at, _font(BELOW)
+    for number, (name, color) in enumerate(channels):
+        name, left = " ".join(name.split()), len(channels) - number
+        room = BELOW + 4 + min(round(font.getlength(name)) + 1, LONGEST)
+        more = f"and {left} more"
+        after = BELOW + font.getlength(more) if left > 1 else 0
+        if x + room + after > end:
+            _write(draw, (x, y), more, BELOW, SOFT, max(end - x, 0))
+            return
+        draw.rectangle((x, y - 13, x + 12, y - 1), fill=color, outline="#8a8a8a")
+        _write(draw, (x + BELOW, y), name, BELOW, INK, room - BELOW)
+        x += room + BELOW
 
 
 def _shown(side: int) -> int:

@@ -14,7 +14,7 @@ from PIL import Image
 from napari_tsimcne.explore import MISSING_COLOR, NONE
 from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export._outputs import new_folder
-from napari_tsimcne.export._pictures import Pictures, patch_pictures
+from napari_tsimcne.export._pictures import Pictures, patch_pictures, patch_side
 from napari_tsimcne.export._tables import exported_columns
 from napari_tsimcne.export.patches._contact_sheet import MOST, contact_sheet
 from napari_tsimcne.export.patches._file_names import distinct, file_name, image_file_name
@@ -59,7 +59,7 @@ def export_crops(
     pictures
         Of patches, for the contact sheets; by default `patch_pictures`.
     overwrite
-        Replace a folder that an export has made.
+        Replace a folder that such an export has made, and that holds nothing else.
     told
         Called with how many patches are written; an exception it raises cancels.
 
@@ -77,7 +77,7 @@ def export_crops(
     pictures = patch_pictures(run) if pictures is None else pictures
     groups = _groups(excerpt)
     files = np.full(len(excerpt), "", object)
-    with new_folder(Path(folder), overwrite) as draft:
+    with new_folder(Path(folder), "crops", overwrite) as draft:
         done = 0
         names = _file_names(excerpt)
         write = _Writer(run)
@@ -184,15 +184,10 @@ def _sheet(excerpt: Excerpt, group: _Group, pictures: Pictures) -> Image.Image:
     random = np.random.default_rng(excerpt.run.recipe.seed)
     count = len(group.places)
     shown = np.sort(random.choice(group.places, min(count, MOST), replace=False))
-    patches = excerpt.run.recipe.patches
-    below = f"{count:,} patch{'es' * (count != 1)} of {patches.size:g} {_unit(patches.unit)}"
+    below = f"{count:,} patch{'es' * (count != 1)} of {patch_side(excerpt.run)}"
     if count > MOST:
         below += f", {MOST} of them drawn at random"
     return contact_sheet(pictures, excerpt.rows[shown], group.name, below, group.color)
-
-
-def _unit(unit: str) -> str:
-    return "px" if unit == "pixel" else unit
 
 
 def _table(excerpt: Excerpt, files: np.ndarray) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def export_geojson(
     tiles
         Write squares where patches are of objects too. Images are not needed then.
     overwrite
-        Replace a folder that an export has made.
+        Replace a folder that such an export has made, and that holds nothing else.
     told
         Called with how many patches are written; an exception it raises cancels.
 
@@ -84,7 +84,7 @@ def export_geojson(
     files = distinct([image_file_name(image) for image in images], suffix=".geojson")
     describe = _Describe(excerpt, table, "detection" if objects else "tile")
     done = 0
-    with new_folder(Path(folder), overwrite) as draft:
+    with new_folder(Path(folder), "geojson", overwrite) as draft:
         for image, file in zip(images, files, strict=True):
             places = np.flatnonzero((table["image"] == image).to_numpy())
             here = table.iloc[places]

@@ -66,7 +66,7 @@ def export_label_images(
     tiles
         Paint windows where patches are of objects too. Images are not needed then.
     overwrite
-        Replace a folder that an export has made.
+        Replace a folder that such an export has made, and that holds nothing else.
     told
         Called with the rows of pixels that are written; an exception it raises cancels.
 
@@ -101,7 +101,7 @@ def export_label_images(
         done += rows
 
     files = distinct([image_file_name(name) for name in names], [TABLE], ".ome.tif")
-    with new_folder(Path(folder), overwrite) as draft:
+    with new_folder(Path(folder), "labels", overwrite) as draft:
         for record, paint, file in zip(records, painters, files, strict=True):
             _write(draft / file, record, dtype, paint, step)
         told("Painting label images", total, total)

@@ -40,8 +40,9 @@ class ObjectLabels:
         except (InputError, KeyError) as error:
             reason = f" ({error})" if isinstance(error, InputError) else ""
             raise InputError(
-                f"the label image of '{image}' cannot be opened{reason}: put it back, or export "
-                "tiles instead of objects"
+                f"the label image of '{image}' cannot be opened{reason}: put it back, find it with "
+                "Find images... (in a terminal, napari-tsimcne locate), or export tiles instead of "
+                "objects"
             ) from error
         record = run.image(image)
         lengths = dict(zip(record.axes, record.shape, strict=True))

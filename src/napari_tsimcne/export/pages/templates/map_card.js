@@ -1,5 +1,8 @@
 // One patch: under the pointer, and kept.
 
+const MOST_VALUES = 8; // told of the patch under the pointer
+const EDGE = 10; // pixels between its card and the edge of the map
+
 const sheets = new Map();
 
 function sheet(number) {
@@ -42,12 +45,14 @@ function describe(i, most) {
   }
   describeAddition(text, i);
   const table = element("table");
-  for (const column of values.slice(0, most)) {
+  // A last line that counts one value takes the room of this value.
+  const shown = values.length <= most ? values : values.slice(0, most - 1);
+  for (const column of shown) {
     table.insertRow().append(element("th", column.name), element("td", valueOf(column, i)));
   }
-  const more = values.length - most;
-  if (more > 0) table.insertRow().append(element("td", `and ${more} more`));
   if (table.rows.length) text.append(table);
+  const more = values.length - shown.length;
+  if (more) text.append(element("div", `... and ${more} more: click to see all`, "more"));
   return text;
 }
 
@@ -71,23 +76,27 @@ function fill(card, i, most) {
   card.hidden = false;
 }
 
-function hover(i, x, y) {
+function hover(i, x, y, evenKept = false) {
   const card = byId("hover");
   if (i < 0) card.hidden = true;
-  else if (i !== hovered) fill(card, i, 14);
+  else if (i !== hovered) fill(card, i, MOST_VALUES);
+  // What is kept is told beside the map, in full.
+  if (i === pinned && !evenKept) card.hidden = true;
   if (i !== hovered) redraw();
   hovered = i;
-  if (i < 0) return;
-  const right = x + 18 + card.offsetWidth > width ? x - 18 - card.offsetWidth : x + 18;
-  const below = y + 18 + card.offsetHeight > height ? y - 18 - card.offsetHeight : y + 18;
-  card.style.left = `${Math.max(0, right)}px`;
-  card.style.top = `${Math.max(0, below)}px`;
+  if (i < 0 || card.hidden) return;
+  // In the half of the map away from the pointer, at its outer corner: never under the pointer.
+  const left = x > width / 2 ? EDGE : width - card.offsetWidth - EDGE;
+  const top = y > height / 2 ? EDGE : height - card.offsetHeight - EDGE;
+  card.style.left = `${Math.max(0, left)}px`;
+  card.style.top = `${Math.max(0, top)}px`;
 }
 
 function pin(i) {
   const card = byId("pinned");
   card.hidden = i < 0;
   pinned = i;
+  if (i === hovered) byId("hover").hidden = true;
   redraw();
   if (i < 0) return;
   fill(card, i, Infinity);

@@ -46,7 +46,7 @@ const lift = (event) => {
   const isTouch = event.pointerType === "touch";
   const found = nearest(x, y, radius() + (isTouch ? 18 : 6));
   pin(found);
-  if (isTouch) hover(found, x, y); // what is kept may be off the screen
+  if (isTouch) hover(found, x, y, true); // what is kept may be off the screen
 };
 rings.addEventListener("pointerup", lift);
 rings.addEventListener("pointercancel", lift);

@@ -1,9 +1,9 @@
 // Classes or scale, what to colour by, and what is looked for.
 
-function toggle(code, alone) {
+function choose(code, several) {
   const others = coloring.names.map((_, i) => i).filter((i) => i !== code);
   const isAlone = !hidden.has(code) && others.every((i) => hidden.has(i));
-  if (alone) hidden = new Set(isAlone ? [] : others);
+  if (!several) hidden = new Set(isAlone ? [] : others);
   else if (!hidden.delete(code)) hidden.add(code);
   if (hidden.size === coloring.names.length) hidden.clear();
   showHidden();
@@ -27,7 +27,9 @@ function showLegend() {
     button.title = name;
     button.append(swatch, element("span", name, "name"),
       element("span", whole(coloring.counts[code]), "count"));
-    button.addEventListener("click", (event) => toggle(code, event.shiftKey));
+    button.addEventListener("click", (event) => {
+      choose(code, event.ctrlKey || event.metaKey || event.shiftKey);
+    });
     line.append(button);
     return line;
   })));
@@ -39,8 +41,8 @@ function showLegend() {
     byId("bar").style.background = `linear-gradient(to right, ${coloring.bar.join(", ")})`;
     const ends = [low, (low + high) / 2, high].map((number) => element("span", short(number)));
     byId("ends").replaceChildren(...ends);
-    byId("numbers").title = "From the 1st to the 99th percentile; what lies beyond has the "
-      + "colour of that end.";
+    const about = low === -high ? "0 is in the middle" : "From the 1st to the 99th percentile";
+    byId("numbers").title = `${about}; what lies beyond has the colour of that end.`;
     byId("missing").textContent = `grey: none, ${whole(coloring.count_missing)} patches`;
   }
   hidden = new Set();
@@ -67,6 +69,20 @@ function search() {
   arrange();
 }
 
+// How large a patch is, and which colour is which channel.
+function showKey() {
+  const { patch, channels } = content.pictures ?? { patch: "", channels: [] };
+  const lines = channels.map(([name, color]) => {
+    const line = element("span"), swatch = element("span", "", "swatch");
+    swatch.style.background = color;
+    line.append(swatch, ` ${name}`);
+    return line;
+  });
+  if (patch) lines.unshift(element("div", `Pictures: side of a patch ${patch}`));
+  byId("key").replaceChildren(...lines);
+  byId("key").hidden = !lines.length;
+}
+
 const chooser = byId("column");
 chooser.append(...content.colorings.map((one) => new Option(one.column)));
 chooser.addEventListener("change", () => {
@@ -79,4 +95,5 @@ dark.addEventListener("change", redraw);
 new ResizeObserver(resize).observe(map);
 resize();
 fit();
+showKey();
 showLegend();
