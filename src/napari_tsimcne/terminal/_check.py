@@ -44,13 +44,15 @@ def check_in_terminal(
     Raises
     ------
     InputError
-        Where the run has no map, there is no such column, or the report exists.
+        Where the run has no map, there is no such column, or the report exists or is to be
+        written into the run's folder or as another kind of file.
     """
-    from napari_tsimcne.export import export_check_report
+    from napari_tsimcne.export import check_report_path, export_check_report
     from napari_tsimcne.runs import check_run, extended, open_exploration
 
     run = extended(run)
     path = Path(f"{run.folder.name}-check.html") if out is None else out
+    check_report_path(path, run)
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists: choose another name, or give --overwrite")
     exploration = open_exploration(run)

@@ -25,6 +25,7 @@ def conditions_in_terminal(
     treated: str | None = None,
     well: str | None = None,
     dose: str | None = None,
+    where: str = "",
     out: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -36,33 +37,44 @@ def conditions_in_terminal(
         With a map and clusters.
     condition, replicate, control, treated, well, dose
         Columns and values, see `ConditionColumns`.
+    where
+        Expression, see `find`, that limits which patches are looked at; empty: all.
     out
         A folder to write, see `export_conditions`; None: only print.
     overwrite
-        Replace a folder that an export has made.
+        Replace a folder that this command has made, and that holds nothing else.
 
     Raises
     ------
     InputError
-        Where columns do not fit, there are no clusters, or the folder is in use.
+        Where the run has no map, columns do not fit, there are no clusters, or the folder is in
+        use or in the run's own folder.
     """
+    from napari_tsimcne.explore import find
     from napari_tsimcne.export import (
         ConditionColumns,
+        check_outside,
         condition_results,
         write_conditions,
     )
     from napari_tsimcne.runs import extended, open_exploration
 
-    if out is not None and out.exists() and not overwrite:
-        raise InputError(f"{out} exists: choose another name, or give --overwrite")
+    if out is not None:
+        check_outside(out, run.folder)
+        if out.exists() and not overwrite:
+            raise InputError(f"{out} exists: choose another name, or give --overwrite")
     run = extended(run)
+    _ = run.coordinates
     exploration = open_exploration(run)
     columns = ConditionColumns(condition, replicate, control, treated, well, dose)
+    mask = find(exploration.columns(), where) if where else None
+    if mask is not None and not mask.any():
+        raise InputError(f"no patch is found by {where}: look for something else")
     with bars() as told:
-        results = condition_results(exploration, columns, told=told)
+        results = condition_results(exploration, columns, mask=mask, told=told)
         if out is not None:
             write_conditions(
-                run, exploration, columns, results, out, overwrite=overwrite, told=told
+                run, exploration, columns, results, out, where=where, overwrite=overwrite, told=told
             )
     _print_shares(results.shares)
     if results.comparison is not None:
@@ -95,14 +107,14 @@ def _print_shares(shares: pd.DataFrame) -> None:
 def _print_comparison(comparison: pd.DataFrame, control: str) -> None:
     from rich.table import Column, Table
 
-    names = (f"share - {control}", "p", "p, adjusted")
+    names = (f"share - {control}, points", "p", "p, adjusted")
     table = Table(
         "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
     )
     for row in comparison.itertuples():
         if row.id or row.difference:
-            table.add_row(row.condition, row.cluster, f"{row.difference:+.1%}", f"{row.p:.2g}",
-                          f"{row.p_adjusted:.2g}")  # fmt: skip
+            table.add_row(row.condition, row.cluster, f"{100 * row.difference:+.1f}",
+                          f"{row.p:.2g}", f"{row.p_adjusted:.2g}")  # fmt: skip
     console.print(table)
 
 

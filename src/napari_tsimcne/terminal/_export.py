@@ -98,13 +98,16 @@ def export_in_terminal(
     ):
         if given:
             options[name] = value
-    if not overwrite and chosen.standing(chosen.completed(out)) == "replaceable":
-        raise InputError(f"{out} exists: choose another name, or give --overwrite")
+    completed = chosen.completed(out, f"'{kind}'")
+    if not overwrite and chosen.standing(completed) == "replaceable":
+        raise InputError(f"{completed} exists: choose another name, or give --overwrite")
     excerpt = _excerpt(run, selected, clusters)
     with bars() as told:
         written = export(chosen, excerpt, out, overwrite=overwrite, told=told, **options)
     text = f"Wrote {written.path}: {written.amount}"
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if written.notice:
+        console.print(f"Note: {written.notice}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _excerpt(run: Run, selected: bool, clusters: Sequence[str]) -> Excerpt:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from napari_tsimcne.errors import InputError
+from napari_tsimcne.errors import FAILURE, InputError
 from napari_tsimcne.terminal._info_words import lines, recipe_words
 from napari_tsimcne.terminal._terminal import console
 
 if TYPE_CHECKING:
-    from napari_tsimcne.runs import Run
+    from napari_tsimcne.runs import ImageRecord, Run
 
 Facts = dict[str, Any]
 
@@ -36,11 +36,19 @@ def print_info(run_folder: Path, as_json: bool) -> None:
     ------
     InputError
         Where there is no run, or one of a newer version.
+    typer.Exit
+        With the status of a failure, where something is damaged.
     """
     facts = run_facts(run_folder)
     if as_json:
         typer.echo(json.dumps(facts))
-        return
+    else:
+        _print(facts)
+    if facts["damaged"]:
+        raise typer.Exit(FAILURE)
+
+
+def _print(facts: Facts) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -166,21 +174,23 @@ def _patches(run: Run) -> Facts:
 def _images(run: Run) -> Facts:
     from napari_tsimcne.runs import missing_images, read_info
 
-    recorded = {record.name: record.path for record in read_info(run.folder).images}
-    missing = {record.name for record in missing_images(run)}
-    state = {
-        record.name: "layer" if record.path is None
-        else "missing" if record.name in missing
-        else "found" if record.path == recorded[record.name]
-        else "moved"
-        for record in run.info.images
-    }  # fmt: skip
-    images = [
-        {"name": record.name, "state": state[record.name],
-         "path": None if record.path is None else str(record.path)}
-        for record in run.info.images
-    ]  # fmt: skip
-    return {"images": images}
+    info = read_info(run.folder)
+    # By path: a label image may have the name of its image.
+    missing = {record.path for record in missing_images(run)}
+
+    def described(record: ImageRecord, recorded: ImageRecord) -> Facts:
+        state = (
+            "layer" if record.path is None
+            else "missing" if record.path in missing
+            else "found" if record.path == recorded.path
+            else "moved"
+        )  # fmt: skip
+        path = None if record.path is None else str(record.path)
+        return {"name": record.name, "state": state, "path": path}
+
+    images = [described(*both) for both in zip(run.info.images, info.images, strict=True)]
+    labels = [described(record, info.labels[name]) for name, record in run.info.labels.items()]
+    return {"images": images, "label_images": labels}
 
 
 def _map(run: Run) -> Facts:

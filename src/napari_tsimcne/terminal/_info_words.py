@@ -78,19 +78,27 @@ def _data(facts: Facts) -> Iterator[tuple[str, str]]:
     if channels:
         own = ", a range of its own for each image" if facts["ranges_by_image"] else ""
         yield "channels", ", ".join(channels) + (" (RGB)" if facts["rgb"] else "") + own
-    if "images" in facts:
-        counts = Counter(one["state"] for one in facts["images"])
-        told = ", ".join(f"{count:,} {state}" for state, count in counts.items())
-        yield "images", f"{len(facts['images']):,}: {told}"
-        missing = [one["name"] for one in facts["images"] if one["state"] == "missing"]
-        if missing:
-            yield "", f"missing: {_listed(missing)}"
-    if facts.get("labels"):
+    yield from _files("images", facts.get("images", []))
+    if "label_images" in facts:
+        yield from _files("label images", facts["label_images"])
+    elif facts.get("labels"):
         yield "label images", f"{facts['labels']:,}"
     if facts.get("skipped"):
         yield "left out", f"{facts['skipped']:,} files that could not be read"
     if facts.get("columns"):
         yield "columns", _listed([f"{n} ({c['values']:,})" for n, c in facts["columns"].items()])
+
+
+def _files(name: str, images: list[Facts]) -> Iterator[tuple[str, str]]:
+    """Count images by where they are, and name those that are missing."""
+    if not images:
+        return
+    counts = Counter(one["state"] for one in images)
+    told = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    yield name, f"{len(images):,}: {told}"
+    missing = [one["name"] for one in images if one["state"] == "missing"]
+    if missing:
+        yield "", f"missing: {_listed(missing)}"
 
 
 def _result(facts: Facts) -> Iterator[tuple[str, str]]:

@@ -13,10 +13,12 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.terminal import _export as exporting
 from napari_tsimcne.terminal import _options as options
 from napari_tsimcne.terminal._check import check_in_terminal
+from napari_tsimcne.terminal._cluster import METHODS, MethodName, cluster_in_terminal
 from napari_tsimcne.terminal._compare import compare_in_terminal
 from napari_tsimcne.terminal._conditions import conditions_in_terminal
 from napari_tsimcne.terminal._info import print_info
-from napari_tsimcne.terminal._terminal import bars, console, warn
+from napari_tsimcne.terminal._locate import locate_in_terminal
+from napari_tsimcne.terminal._terminal import console
 
 if TYPE_CHECKING:
     from napari_tsimcne.runs import Run
@@ -34,16 +36,8 @@ def locate(
     folder: Annotated[Path, typer.Argument(help="Where the images are now.", metavar="FOLDER")],
     debug: options.Debug = False,
 ) -> None:
-    """Find the images of a run that were moved, in a folder and all below it."""
-    from napari_tsimcne.runs import locate_images
-
-    opened = _open(run)
-    with bars() as told:
-        missing = locate_images(opened, folder, told=told)
-    for record in missing:
-        warn(f"not found: {record.name}, which was at {record.path}")
-    if not missing:
-        console.print("All images are where the run looks for them", highlight=False)
+    """Find images and label images of a run that were moved, in a folder and all below it."""
+    locate_in_terminal(_open(run), folder)
 
 
 def export(
@@ -85,6 +79,35 @@ def check(
     check_in_terminal(_open(run), truth, out, overwrite, as_json)
 
 
+def cluster(
+    run: options.RunFolder,
+    method: Annotated[
+        MethodName,
+        typer.Option(help="hdbscan finds islands, the others make as many as you ask for."),
+    ] = MethodName.hdbscan,
+    count: Annotated[
+        int | None, typer.Option(help="Clusters of kmeans and gaussian; 8 if not given.", min=2)
+    ] = None,
+    least: Annotated[
+        int | None,
+        typer.Option(help="Fewest patches in a cluster of hdbscan; a 200th of all if not given.",
+                     min=2),
+    ] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="Cluster the features H in place of the map.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the clusters that there are.")
+    ] = False,
+    debug: options.Debug = False,
+) -> None:  # fmt: skip
+    """Make clusters of the map by an algorithm, and keep them in the run."""
+    cluster_in_terminal(
+        _open(run), METHODS[method], count=count, least=least, in_features=features,
+        overwrite=overwrite,
+    )  # fmt: skip
+
+
 def conditions(
     run: options.RunFolder,
     by: Annotated[str, typer.Option(help="Column of conditions, such as a drug.")],
@@ -99,6 +122,14 @@ def conditions(
     ] = None,
     well: Annotated[str | None, typer.Option(help="Column of wells, for the plate.")] = None,
     dose: Annotated[str | None, typer.Option(help="Column of doses, for the curves.")] = None,
+    where: Annotated[
+        str,
+        typer.Option(
+            help="Look only at patches that this is true of, as control != 'positive'; "
+            "the language of the window's Find bar.",
+            metavar="EXPRESSION",
+        ),
+    ] = "",
     out: Annotated[
         Path | None, typer.Option(help="Folder to write tables and figures into.", metavar="OUT")
     ] = None,
@@ -108,7 +139,7 @@ def conditions(
     """Compare conditions: which share of their patches is in each cluster, and how sure that is."""
     conditions_in_terminal(
         _open(run), by, replicate=replicate, control=control, treated=treated, well=well,
-        dose=dose, out=out, overwrite=overwrite,
+        dose=dose, where=where, out=out, overwrite=overwrite,
     )  # fmt: skip
 
 
@@ -140,7 +171,7 @@ def compare(
 
 
 COMMANDS: tuple[Callable[..., None], ...] = (
-    info, check, conditions, export, locate, evaluate, compare,
+    info, check, cluster, conditions, export, locate, evaluate, compare,
 )  # fmt: skip
 
 
