@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -20,6 +19,7 @@ from superqt import QFlowLayout
 
 from napari_tsimcne.explore import Coloring, Exploration, MapChecks, groupings
 from napari_tsimcne.gui._fields import Choice, form_layout, side_by_side
+from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.checks._checking import CheckJob, ReportJob
@@ -46,7 +46,7 @@ COLOR_TIPS = {
 }
 
 
-class ChecksPanel(QWidget):
+class ChecksPanel(Panel):
     """Checks the map of a run, tells what was found, and writes a report.
 
     ``checked`` is emitted when results are shown, or cleared.
@@ -269,19 +269,6 @@ class ChecksPanel(QWidget):
     def _say(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
-
-    # --- end ----------------------------------------------------------------------------------
-
-    def event(self, event: QEvent) -> bool:
-        """Let go of the models when the dock, which is not coming back, is closed."""
-        if event.type() == QEvent.Type.ParentAboutToChange and self.parent() is not None:
-            self.release()
-        return super().event(event)
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Let go of the models."""
-        self.release()
-        super().closeEvent(event)
 
 
 def _label(text: str = "") -> QLabel:

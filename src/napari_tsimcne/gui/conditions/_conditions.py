@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._figure_view import FigureView
+from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.conditions._comparing_conditions import (
@@ -72,7 +73,7 @@ NO_CONTROL = "Choose the control: what the others are compared with."
 ONE_VALUE = "The condition has one value only: there is nothing to compare."
 
 
-class ConditionsPanel(QWidget):
+class ConditionsPanel(Panel):
     """Shows what conditions do to the shares of clusters, and to the density of the map.
 
     What is shown follows clusters, selection and map while the panel is seen.
@@ -324,19 +325,6 @@ class ConditionsPanel(QWidget):
 
     def _say(self, text: str) -> None:
         _tell(self.message, text)
-
-    # --- end ----------------------------------------------------------------------------------
-
-    def event(self, event: QEvent) -> bool:
-        """Let go of the models when the dock, which is not coming back, is closed."""
-        if event.type() == QEvent.Type.ParentAboutToChange and self.parent() is not None:
-            self.release()
-        return super().event(event)
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Let go of the models."""
-        self.release()
-        super().closeEvent(event)
 
 
 def _new_folder(parent: Path, name: str) -> Path:

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QPoint, Qt, Signal
-from qtpy.QtWidgets import QLabel, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QPoint, Qt, Signal
+from qtpy.QtWidgets import QLabel, QMenu, QStackedWidget, QVBoxLayout
 
 from napari_tsimcne.explore import (
     Exploration,
@@ -21,6 +21,7 @@ from napari_tsimcne.explore import (
     similar,
     unusual,
 )
+from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.gallery._gallery_bar import (
@@ -44,7 +45,7 @@ RANKED = 100
 LEAST_SIZE = (280, 160)
 
 
-class Gallery(QWidget):
+class Gallery(Panel):
     """Shows the selected patches as pictures; after `show_similar`, a ranking.
 
     A ranking stays while the selection is changed from within the gallery, and ends when it
@@ -129,17 +130,6 @@ class Gallery(QWidget):
         for job in (self._sorting, self._searching):
             job.busy_changed.connect(self._show_busy)
             job.failed.connect(lambda reason: self._say(f"{capital(reason)}."))
-
-    def event(self, event: QEvent) -> bool:
-        """Let go of the models when the dock, which is not coming back, is closed."""
-        if event.type() == QEvent.Type.ParentAboutToChange and self.parent() is not None:
-            self.release()
-        return super().event(event)
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802
-        """Let go of the models."""
-        self.release()
-        super().closeEvent(event)
 
     # --- what is shown ------------------------------------------------------------------------
 
