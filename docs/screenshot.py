@@ -19,6 +19,7 @@ from PIL import Image
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 
+from napari_tsimcne.export import Excerpt, export_annotated_map
 from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.samples import nuclei_layers
 
@@ -42,6 +43,7 @@ def main() -> None:
         dock.open_run(run)
         QTest.qWait(3000)
         take(viewer, dock.explorer)
+        results(dock, Path(folder))
         viewer.close()
         steps(Path(folder))
 
@@ -86,6 +88,29 @@ def take(viewer: Any, explorer: Any) -> None:
     save("pictures", screen.grabWindow(view.panel.window().winId()))
     view.bring_back()
     QTest.qWait(1000)
+
+
+def results(dock: Any, folder: Path) -> None:
+    """Check the map, and export it."""
+    explorer = dock.explorer
+    explorer.show_checks()
+    panel = explorer.checks_panel
+    panel.check()
+    while panel.checks is None:
+        QTest.qWait(100)
+    QTest.qWait(2000)
+    save("checks", panel.grab())
+
+    dock.map_jobs.export(explorer)
+    QTest.qWait(1500)
+    save("export", dock.map_jobs.exporting.grab())
+    dock.map_jobs.exporting.close()
+
+    path = folder / "annotated.png"
+    export_annotated_map(Excerpt.all(explorer.run, explorer.exploration), path)
+    picture = Image.open(path).convert("RGB")
+    picture.thumbnail((1400, 1400))
+    save("annotated", np.array(picture))
 
 
 def steps(folder: Path) -> None:
