@@ -34,6 +34,8 @@ def main() -> None:
     subprocess.run(command, check=True, env=without_display)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        # What was chosen in other windows is not remembered here.
+        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = folder
         run = Path(folder, "run")
         shutil.copytree(FOLDER / "run", run)
         (run / "exploration.parquet").unlink(missing_ok=True)
