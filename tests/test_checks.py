@@ -30,6 +30,7 @@ from napari_tsimcne.explore.checks._findings import (
     of_truth,
 )
 from napari_tsimcne.explore.checks._predicted import majority, neighbors_mean
+from napari_tsimcne.explore.checks._suspects import unlike_all
 from napari_tsimcne.patches import _measures, measure_patches
 from napari_tsimcne.runs import check_run, open_exploration, save_exploration, seed_run
 
@@ -372,6 +373,18 @@ def test_a_patch_unlike_all_others_is_found_and_none_among_equals():
     unlike = found_suspects(texture(201), features).unlike
     assert unlike[0] == 200 and len(unlike) <= 3
     assert not len(found_suspects(texture(50), np.ones((50, 4))).unlike)
+
+
+def test_a_kind_that_varies_more_is_not_unlike_all_others():
+    tight = random().normal(0, 0.05, (240, 16)) + np.eye(16)[0] * 3
+    loose = random(1).normal(0, 0.5, (60, 16)) + np.eye(16)[1] * 3
+    unlikeness = np.repeat([0.01, 0.2], [240, 60])
+    places = np.concatenate([tight[:, :2], loose[:, :2] + 50])
+    assert not len(unlike_all(unlikeness, nearest(places)))
+    # Seen by what is usual of all, each of them would be.
+    assert len(unlike_all(unlikeness, np.zeros((300, 0), int))) == 60
+    unlikeness[250] = 0.9
+    assert unlike_all(unlikeness, nearest(places)).tolist() == [250]
 
 
 def test_saturated_patches_come_with_the_worst_first():

@@ -34,6 +34,9 @@ MOST_SATURATED = 0.05
 UNLIKE = 3.5
 """Deviations from the median, as Iglewicz and Hoaglin (1993) advise for outliers."""
 
+BEYOND_NEIGHBORS = 1.5
+"""So many times as far from its nearest as its neighbours on the map are from theirs."""
+
 PIXELS_AT_ONCE = 1 << 22
 
 Told = Callable[[str, int, int], None]
@@ -103,7 +106,7 @@ def suspects(
     return Suspects(
         exact=exact,
         near=_apart_from(around, exact, empty),
-        unlike=unlike_all(unlikeness),
+        unlike=unlike_all(unlikeness, near),
         unlikeness=unlikeness,
         empty=empty,
         saturated=order[worst[order] >= MOST_SATURATED],
@@ -119,14 +122,17 @@ def empty_patches(
     return np.flatnonzero((std < LEAST_CONTRAST * spans).all(axis=1))
 
 
-def unlike_all(unlikeness: np.ndarray) -> np.ndarray:
+def unlike_all(unlikeness: np.ndarray, near: np.ndarray) -> np.ndarray:
     """Find patches that lie far beyond what is usual, the farthest first.
 
-    ``unlikeness``: (N,); what is usual is its median and median absolute deviation.
+    What is usual is the median of ``unlikeness`` (N,) and its median absolute deviation; and that
+    of the neighbours on the map, ``near`` (N, k): kinds of cells that vary more are no outliers.
     """
     median = np.median(unlikeness) if len(unlikeness) else 0.0
     deviation = 1.4826 * np.median(np.abs(unlikeness - median)) if len(unlikeness) else 0.0
-    found = np.flatnonzero(unlikeness - median > max(UNLIKE * deviation, 1e-6))
+    around = np.median(unlikeness[near], axis=1) if near.size else np.zeros(len(unlikeness))
+    far = unlikeness - median > max(UNLIKE * deviation, 1e-6)
+    found = np.flatnonzero(far & (unlikeness > BEYOND_NEIGHBORS * around))
     return found[np.argsort(-unlikeness[found], kind="stable")]
 
 
