@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_tsimcne.explore import Exploration, MapChecks
-from napari_tsimcne.export import Pictures
-from napari_tsimcne.export.pages._check_report import export_check_report
+from napari_tsimcne.export import Pictures, export_check_report
 from napari_tsimcne.gui.export._exporting import frozen
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
 from napari_tsimcne.runs import Run, check_run

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,16 +25,16 @@ from napari_tsimcne.explore import (
     dose_shares,
     dose_trends,
     in_percent,
+    ordered_texts,
     plate_table,
     replicate_dose_shares,
     replicate_shares,
     share_doubts,
 )
-from napari_tsimcne.explore.conditions._conditions import ordered_texts
-from napari_tsimcne.export._conditions import export_conditions
-from napari_tsimcne.export.figures._condition_figures import (
+from napari_tsimcne.export import (
     difference_figure,
     dose_figure,
+    export_conditions,
     plate_figure,
     shares_figure,
 )
@@ -274,16 +273,12 @@ def _trend_words(
     shown: list[int],
 ) -> tuple[str, ...]:
     """Tell whose share rises or falls with the dose, the surest first."""
-    found = []
-    for name in [None] if drug is None else ordered_texts(drug)[1]:
-        own = mask if drug is None or name is None else mask & _is(drug, name)
-        # A control has one dose only: the others have their trend none the less.
-        with suppress(InputError):
-            trends = dose_trends(clusters, dose, replicate, drug, mask=own)
-            found.append(trends[trends["id"].isin(shown)])
-    if not found:
+    try:
+        trends = dose_trends(clusters, dose, replicate, drug, mask=mask)
+    except InputError:
         return ("No trend can be told: that takes three doses or more.",)
-    ranked = pd.concat(found).sort_values("p_adjusted", kind="stable")
+    told = trends[trends["id"].isin(shown)]
+    ranked = told.sort_values("p_adjusted", kind="stable")
     lines = []
     for row in ranked.head(2 * MOST_TOLD).itertuples():
         of = f" of {row.drug}" if row.drug else ""

@@ -8,8 +8,7 @@ import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_tsimcne.explore import Clusters
-from napari_tsimcne.explore.conditions._conditions import ordered_texts
+from napari_tsimcne.explore import Clusters, ordered_texts
 from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row
 from napari_tsimcne.gui.conditions._comparing_conditions import SELECTION, Question, View
 from napari_tsimcne.gui.conditions._condition_columns import Columns, likely_control

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
-from napari_tsimcne.export._kinds import Written
+from napari_tsimcne.export import Written
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.export._export_kinds import KindList
 from napari_tsimcne.gui.export._export_patches import PatchChoice

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QStyleOptionViewItem,
 )
 
-from napari_tsimcne.export._kinds import KINDS, Kind
+from napari_tsimcne.export import KINDS, Kind
 from napari_tsimcne.gui._small_text import smaller
 
 KIND = Qt.ItemDataRole.UserRole

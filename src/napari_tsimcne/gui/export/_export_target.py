@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit, QToolButto
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.explore import Coloring
-from napari_tsimcne.export._kinds import KINDS, Kind, default_name
+from napari_tsimcne.export import KINDS, Kind, default_name
 from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row, side_by_side
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties

@@ -11,8 +11,7 @@ import numpy as np
 from platformdirs import user_config_path
 
 from napari_tsimcne.explore import Exploration
-from napari_tsimcne.export import Excerpt, Pictures
-from napari_tsimcne.export._kinds import Kind, export
+from napari_tsimcne.export import Excerpt, Kind, Pictures, export
 from napari_tsimcne.gui.images._outlines import LinkedLayer
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
 from napari_tsimcne.images import ImageSource, labels_from_layer
