@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import letters_of, name_axes
+from napari_tsimcne.images._geometry import layer_pixel_size
 from napari_tsimcne.images._source import ImageSource, Level, default_channel_names
-from napari_tsimcne.images._units import pixel_size
 
 
 def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
@@ -98,7 +98,7 @@ def _source(layer: Any, arrays: list[Any], axes: str) -> ImageSource:
         load=_held(arrays[0]),
     )  # fmt: skip
     y, x = axes.index("Y"), axes.index("X")
-    size, unit = pixel_size(layer.scale[y], layer.scale[x], layer.units[y], layer.units[x])
+    size, unit, _ = layer_pixel_size(layer, y, x)
     levels = tuple(Level((int(a.shape[y]), int(a.shape[x])), _held(a)) for a in arrays[1:])
     return replace(image, levels=levels, pixel_size=size, unit=unit)
 

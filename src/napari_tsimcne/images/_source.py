@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images._units import MICROMETRES
 from napari_tsimcne.recipe import Depth
 
 T = TypeVar("T")
@@ -21,10 +22,6 @@ AXES = "TCZYXS"
 
 MOST_CHANNELS = 5
 """An axis without a name is taken as channels up to this length, as depth above."""
-
-
-MICROMETRES = {"nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
-"""Units of length that a pixel size may have."""
 
 
 @dataclass(frozen=True)

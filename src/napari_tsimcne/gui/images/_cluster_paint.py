@@ -19,7 +19,8 @@ from napari_tsimcne.gui.images._cluster_pictures import (
     paint_windows,
 )
 from napari_tsimcne.gui.images._highlight import label_colors
-from napari_tsimcne.gui.images._outlines import VIEW, LinkedLayer, matrix
+from napari_tsimcne.gui.images._outlines import VIEW, LinkedLayer
+from napari_tsimcne.images import World, layer_matrix
 from napari_tsimcne.runs import Run
 
 OPACITY = 0.75
@@ -107,7 +108,11 @@ class ClusterPaint:
     def _add(self, linked: dict[str, LinkedLayer]) -> None:
         self._linked = linked
         painted = {name: self._painted(name, one) for name, one in linked.items()}
-        whole = joined(list(painted.values()), list(linked.values())) if len(linked) > 1 else None
+        whole = (
+            joined(list(painted.values()), list(linked.values()), World.of(self._viewer))
+            if len(linked) > 1
+            else None
+        )
         if whole is not None:
             self._add_layer("clusters", list(linked), whole)
             return
@@ -122,7 +127,7 @@ class ClusterPaint:
             levels if len(levels) > 1 else levels[0],
             name=title,
             multiscale=len(levels) > 1,
-            affine=matrix(space) @ painted.to_image,
+            affine=layer_matrix(space) @ painted.to_image,
             units=space.units,
             axis_labels=space.axis_labels,
             colormap=label_colors(self._drawn_colors),

@@ -18,7 +18,8 @@ from napari_tsimcne.explore import (
     pixels_a_window,
     values_of_labels,
 )
-from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape, matrix
+from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
+from napari_tsimcne.images import World
 from napari_tsimcne.recipe import Grid
 
 PLANES_KEPT = 4
@@ -180,7 +181,9 @@ def _axes_of(labels: Labels, linked: LinkedLayer) -> str:
 # --- several images in one picture --------------------------------------------------------------
 
 
-def joined(painted: Sequence[Painted], linked: Sequence[LinkedLayer]) -> Painted | None:
+def joined(
+    painted: Sequence[Painted], linked: Sequence[LinkedLayer], world: World
+) -> Painted | None:
     """Join what is painted over several images into one picture, in the space of the first.
 
     Its pixels are those of the first image, or larger ones where windows are much larger. None
@@ -190,10 +193,9 @@ def joined(painted: Sequence[Painted], linked: Sequence[LinkedLayer]) -> Painted
     if any(one.axes != axes for one in linked):
         return None
     yx = [axes.index("Y"), axes.index("X")]
-    to_first = np.linalg.inv(matrix(linked[0].layer))
     parts = []
     for one, of in zip(painted, linked, strict=True):
-        place = to_first @ matrix(of.layer) @ one.to_image
+        place = world.between(of.layer, linked[0].layer) @ one.to_image
         if not _even(place, yx):
             return None
         parts.append(_Part(one.levels[0], yx, place[yx, yx], place[yx, -1]))

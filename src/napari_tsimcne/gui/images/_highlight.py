@@ -19,9 +19,8 @@ from napari_tsimcne.gui.images._outlines import (
     OutlineLayer,
     copies,
     level_shape,
-    matrix,
-    transformed,
 )
+from napari_tsimcne.images import World, layer_matrix, transformed
 
 HIGHLIGHT_NAME = "selected patches"
 MANY_NAME = "selected patches (many)"
@@ -122,7 +121,9 @@ class Highlight:
         if not layers or count * copies(layers, self._projected) <= MOST_VECTORS:
             return False
         if not self._known:
-            self._windows = windows_in_frame(self._table, layers, self._projected)
+            self._windows = windows_in_frame(
+                self._table, layers, self._projected, World.of(self._viewer)
+            )
             self._known = True
         return self._windows is not None
 
@@ -199,7 +200,7 @@ class WindowsInFrame(NamedTuple):
 
 
 def windows_in_frame(
-    table: pd.DataFrame, layers: Mapping[str, LinkedLayer], projected: bool
+    table: pd.DataFrame, layers: Mapping[str, LinkedLayer], projected: bool, world: World
 ) -> WindowsInFrame | None:
     """Place the windows of all images that have a layer; None where some do not fit the frame.
 
@@ -211,7 +212,7 @@ def windows_in_frame(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for name, linked in layers.items():
         rows = of_image.get(name, np.zeros(0, np.intp))
-        found = _in_frame(table, rows, linked, frame, projected)
+        found = _in_frame(table, rows, linked, frame, projected, world)
         if found is None:
             return None
         number[rows] = np.arange(len(rows)) + sum(len(centre) for centre, _, _ in parts)
@@ -234,7 +235,7 @@ def windows_in_frame(
     return WindowsInFrame(
         frame,
         tuple(shape.tolist()),
-        matrix(frame.layer) @ to_frame,
+        layer_matrix(frame.layer) @ to_frame,
         raster,
         pixels,
         np.where(place == EVERYWHERE, EVERYWHERE, place - begin),
@@ -243,13 +244,16 @@ def windows_in_frame(
 
 
 def _in_frame(
-    table: pd.DataFrame, rows: np.ndarray, linked: LinkedLayer, frame: LinkedLayer, projected: bool
+    table: pd.DataFrame,
+    rows: np.ndarray,
+    linked: LinkedLayer,
+    frame: LinkedLayer,
+    projected: bool,
+    world: World,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """Centres and half sides (n, 2), and places on sliders (n, A), of windows of one image."""
     missing = frame.layer.ndim - linked.layer.ndim
-    own = np.eye(frame.layer.ndim + 1)
-    own[missing:, missing:] = matrix(linked.layer)
-    to_frame = np.linalg.inv(matrix(frame.layer)) @ own
+    to_frame = world.between(linked.layer, frame.layer)
     linear = to_frame[:-1, :-1]
     yx, own_yx = ([missing_ + axes.index(a) for a in "YX"]
                   for missing_, axes in ((0, frame.axes), (missing, linked.axes)))  # fmt: skip

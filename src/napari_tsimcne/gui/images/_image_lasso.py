@@ -12,6 +12,7 @@ from napari.utils.notifications import show_info
 from napari_tsimcne.explore import Mode
 from napari_tsimcne.gui._viewer import active_layer_kept, camera_of
 from napari_tsimcne.gui.map._map_tools import selection_mode
+from napari_tsimcne.images import World
 
 LASSO_NAME = "lasso"
 LASSO_COLOR = "#ffd24a"
@@ -127,6 +128,7 @@ class ImageLasso:
     def _draw(self, outline: np.ndarray) -> None:
         edges = np.stack([outline, np.roll(outline, -1, axis=0) - outline], axis=1)
         if self._line is not None and self._line in self._viewer.layers:
+            self._line.units = self._units()
             self._line.edge_width = WIDTH / camera_of(self._viewer).zoom
             self._line.data = edges
         elif len(outline):
@@ -138,10 +140,15 @@ class ImageLasso:
             self._line = self._viewer.add_vectors(
                 edges,
                 name=LASSO_NAME,
-                units=like.units[-2:],
+                units=self._units(),
                 axis_labels=like.axis_labels[-2:],
                 edge_color=LASSO_COLOR,
                 edge_width=WIDTH / camera_of(self._viewer).zoom,
                 vector_style="line",
                 opacity=1.0,
             )
+
+    def _units(self) -> Any:
+        """Those of the pointer, along which it is drawn: the viewer's, else the layers'."""
+        world = World.of(self._viewer)
+        return (world.units or max((la.units for la in self._viewer.layers), key=len))[-2:]

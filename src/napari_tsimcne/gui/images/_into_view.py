@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.gui._viewer import camera_of
-from napari_tsimcne.gui.images._outlines import LinkedLayer, matrix, transformed
+from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.images import World, transformed
 
 LEAST_ON_SCREEN = 40
 """Pixels of the screen along the side of a patch, below which the view is zoomed in."""
@@ -25,7 +26,7 @@ def bring_into_view(viewer: Any, linked: LinkedLayer, patch: pd.Series, projecte
     layers = (linked.layer, *linked.channels)
     if not any(layer.visible for layer in layers):
         linked.layer.visible = True
-    to_world = matrix(linked.layer)
+    to_world = World.of(viewer).matrix(linked.layer)
     at = {"T": patch["t"], "Z": patch["z"], "C": 0, "Y": patch["y"], "X": patch["x"]}
     world = transformed(np.array([float(at[axis]) for axis in linked.axes]), to_world)
     missing = viewer.dims.ndim - len(world)

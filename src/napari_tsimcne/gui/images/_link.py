@@ -30,7 +30,7 @@ CLICK_PIXELS = 3
 """Between press and release, up to which a drag is a click."""
 
 MARK_EDGE = 1.5 * EDGE
-TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
+TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
 class ImageLink:
@@ -77,6 +77,8 @@ class ImageLink:
         self._selection.changed.connect(self._show_selection)
         viewer.mouse_drag_callbacks.append(self._on_drag)
         viewer.layers.events.removed.connect(self._on_removed)
+        if self._units_changed is not None:
+            self._units_changed.connect(self._on_transform)
         self._highlight.prepare(self.layers)
         self._show_selection()
 
@@ -86,6 +88,8 @@ class ImageLink:
             timer.stop()
         self._selection.changed.disconnect(self._show_selection, missing_ok=True)
         self._viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._units_changed is not None:
+            self._units_changed.disconnect(self._on_transform)
         if self._on_drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_drag)
         self._unwatch()
@@ -103,6 +107,11 @@ class ImageLink:
     def cluster_layers(self) -> dict[str, Labels]:
         """The layers that clusters are painted on, by image name."""
         return dict(self._paint.layers)
+
+    @property
+    def _units_changed(self) -> Any:
+        """Emitted when a layer that comes or goes changes the units of all; not by old napari."""
+        return getattr(self._viewer.dims.events, "units", None)
 
     # --- map to image -------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.images._crops import COLORMAPS
 from napari_tsimcne.gui.images._outlines import LinkedLayer
 from napari_tsimcne.gui.steps._inputs import JOINED_BY, images_of
-from napari_tsimcne.images import ImageSource, labels_from_layer
+from napari_tsimcne.images import ImageSource, World, corners, in_micrometres, labels_from_layer
 from napari_tsimcne.runs import (
     ExtendedRun,
     ImageRecord,
@@ -177,9 +177,10 @@ def _places(
     if not images:
         return {}
     lengths = [[i.shape[i.axes.index(axis)] for axis in "YX"] for i in images]
-    step = np.max(np.multiply(lengths, [i.pixel_size for i in images]), axis=0) * GAP
+    sizes = [_shown_size(image)[0] for image in images]
+    step = np.max(np.multiply(lengths, sizes), axis=0) * GAP
     # By whole pixels, so that one picture fits over all of them.
-    step = np.ceil(step / images[0].pixel_size) * images[0].pixel_size
+    step = np.ceil(step / sizes[0]) * sizes[0]
     columns = round(np.sqrt(min(len(images), MOST_IMAGES) * step[0] / step[1]))
     columns = max(1, columns, round(width / step[1]))
     places = {i.name: step * np.array(divmod(n, columns)) for n, i in enumerate(images)}
@@ -202,9 +203,10 @@ def _places_in(viewer: Any, run: Run) -> dict[str, np.ndarray]:
         places |= own
         for record in files:
             lengths = [record.shape[record.axes.index(axis)] for axis in "YX"]
-            end = own[record.name] + GAP * np.multiply(lengths, record.pixel_size)
+            size, _ = _shown_size(record)
+            end = own[record.name] + GAP * np.multiply(lengths, size)
             # By whole pixels, as all places are.
-            below = np.ceil(end[0] / record.pixel_size[0]) * record.pixel_size[0]
+            below = np.ceil(end[0] / size[0]) * size[0]
             bottom, width = max(bottom, float(below)), max(width, float(end[1]))
     return places
 
@@ -215,14 +217,22 @@ def _begin(
     places: Mapping[str, np.ndarray],
 ) -> np.ndarray:
     """Where the first image lies (y, x): as those that are shown, else right of other images."""
+    known = all(_shown_size(image)[1] == "µm" for image in images)
+    world = World.of(viewer)
+    if known and world.units is not None:
+        # Layers in other units of length are shown by what they measure.
+        world = World(("µm",) * len(world.units))
     for image in images:
         shown = shown_file(viewer, image)
         if shown is not None:
-            return np.array(shown.layer.translate[-2:]) - places[image.name]
+            corner = world.places(shown.layer, np.zeros(shown.layer.ndim))[-2:]
+            return np.array(corner) - places[image.name]
     others = [la for la in viewer.layers if isinstance(la, Image) and file_of(la) is None]
     if not others:
         return np.zeros(2)
-    return np.array([0.0, max(float(la.extent.world[1, -1]) for la in others) * GAP])
+    # Of all corners, as a layer may be turned.
+    ends = [world.places(la, corners(np.array(la.extent.data[1]) + 1)) for la in others]
+    return np.array([0.0, max(float(end[:, -1].max()) for end in ends) * GAP])
 
 
 # --- layers that are there ------------------------------------------------------------------------
@@ -336,12 +346,18 @@ def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np
 
 def _space(image: ImageSource, axes: str, offset: np.ndarray) -> dict[str, Any]:
     """Where a layer lies, for these axes of it."""
+    size, unit = _shown_size(image)
     return {
-        "scale": [image.pixel_size["YX".index(a)] if a in "YX" else 1.0 for a in axes],
+        "scale": [size["YX".index(a)] if a in "YX" else 1.0 for a in axes],
         "translate": [offset["YX".index(a)] if a in "YX" else 0.0 for a in axes],
-        "units": tuple(image.unit if a in "YX" else "pixel" for a in axes),
+        "units": tuple(unit if a in "YX" else "pixel" for a in axes),
         "axis_labels": tuple(a.lower() for a in axes),
     }
+
+
+def _shown_size(image: ImageSource | ImageRecord) -> tuple[tuple[float, float], str]:
+    """Size of a pixel in the viewer, and its unit: µm whatever a file says, so that all fit."""
+    return in_micrometres(image.pixel_size, image.unit)
 
 
 # --- pixels -------------------------------------------------------------------------------------

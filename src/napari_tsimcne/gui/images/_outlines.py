@@ -10,6 +10,7 @@ import pandas as pd
 from napari.layers import Layer, Vectors
 
 from napari_tsimcne.gui._viewer import active_layer_kept
+from napari_tsimcne.images import World, layer_matrix, transformed
 from napari_tsimcne.patches import patch_corners
 
 VIEW = {"napari-tsimcne": "view"}
@@ -88,11 +89,12 @@ class OutlineLayer:
         patches are of a projection, their outlines are drawn on all planes.
         """
         frame = _frame(layers)
-        vectors = outlines(table, rows, layers, projected)
+        vectors = outlines(table, rows, layers, projected, World.of(self._viewer))
         layer = self.layer
         if layer is not None and layer.ndim == frame.ndim:
             layer.data = vectors
-            layer.affine = matrix(frame)
+            layer.affine = layer_matrix(frame)
+            layer.units = frame.units
             return
         self.remove()
         if not len(vectors):
@@ -101,7 +103,7 @@ class OutlineLayer:
             self._layer = self._viewer.add_vectors(
                 vectors,
                 name=self._name,
-                affine=matrix(frame),
+                affine=layer_matrix(frame),
                 units=frame.units,
                 axis_labels=frame.axis_labels,
                 edge_color=self._color,
@@ -131,21 +133,28 @@ def copies(layers: Mapping[str, LinkedLayer], projected: bool) -> int:
 
 
 def outlines(
-    table: pd.DataFrame, rows: np.ndarray, layers: Mapping[str, LinkedLayer], projected: bool
+    table: pd.DataFrame,
+    rows: np.ndarray,
+    layers: Mapping[str, LinkedLayer],
+    projected: bool,
+    world: World | None = None,
 ) -> np.ndarray:
-    """Edges of patches as vectors (n, 2, D), in pixels of the layer with most axes."""
+    """Edges of patches as vectors (n, 2, D), in pixels of the layer with most axes.
+
+    ``world``: of the viewer that shows the layers; that of the layers by themselves where left out.
+    """
     frame = _frame(layers)
-    to_frame = np.linalg.inv(matrix(frame))
+    world = world or World.shared_by(linked.layer for linked in layers.values())
     names = table["image"].iloc[rows].to_numpy()
     parts = [np.zeros((0, 2, frame.ndim))]
     for name, linked in layers.items():
         chosen = rows[names == name]
         if not len(chosen):
             continue
-        world = _world_corners(table, chosen, linked, projected)
-        missing = frame.ndim - world.shape[-1]
-        world = np.pad(world, ((0, 0), (0, 0), (missing, 0)))
-        corners = transformed(world, to_frame)
+        pixels = _corners(table, chosen, linked, projected)
+        missing = frame.ndim - pixels.shape[-1]
+        pixels = np.pad(pixels, ((0, 0), (0, 0), (missing, 0)))
+        corners = transformed(pixels, world.between(linked.layer, frame))
         edges = np.stack([corners, np.roll(corners, -1, axis=1) - corners], axis=2)
         parts.append(edges.reshape(-1, 2, frame.ndim))
     return np.concatenate(parts)
@@ -163,10 +172,10 @@ def _repeated(linked: LinkedLayer, projected: bool) -> dict[str, Sequence[int]]:
     return {axis: range(shape[axis]) for axis in letters if axis in shape}
 
 
-def _world_corners(
+def _corners(
     table: pd.DataFrame, rows: np.ndarray, linked: LinkedLayer, projected: bool
 ) -> np.ndarray:
-    """Corners (n, 4, D) in world coordinates; once for each position of repeated sliders."""
+    """Corners (n, 4, D) in pixels of a layer; once for each position of repeated sliders."""
     yx = patch_corners(table, rows)
     at = {
         "T": table["t"].to_numpy()[rows][:, None],
@@ -181,10 +190,10 @@ def _world_corners(
         repeated = np.tile(data, (len(positions), 1, 1))
         repeated[..., linked.axes.index(axis)] = np.repeat(positions, len(data))[:, None]
         data = repeated
-    return transformed(data, matrix(linked.layer))
+    return data
 
 
-# --- geometry of layers -------------------------------------------------------------------------
+# --- arrays of layers ---------------------------------------------------------------------------
 
 
 def level_shape(layer: Layer) -> tuple[int, ...]:
@@ -195,19 +204,3 @@ def level_shape(layer: Layer) -> tuple[int, ...]:
 def finest(layer: Layer) -> Any:
     """Return the array of an Image or Labels layer, of the finest level of a pyramid."""
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def matrix(layer: Layer) -> np.ndarray:
-    """Affine matrix (D + 1, D + 1) from a layer's pixels to world coordinates."""
-    ndim = layer.ndim
-    origin = np.array(layer.data_to_world(np.zeros(ndim)))
-    found = np.eye(ndim + 1)
-    found[:-1, -1] = origin
-    for axis in range(ndim):
-        found[:-1, axis] = np.array(layer.data_to_world(np.eye(ndim)[axis])) - origin
-    return found
-
-
-def transformed(places: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Map places (..., D) by an affine matrix (D + 1, D + 1)."""
-    return places @ affine[:-1, :-1].T + affine[:-1, -1]

@@ -14,9 +14,8 @@ from napari_tsimcne.gui.images._outlines import (
     LinkedLayer,
     finest,
     level_shape,
-    matrix,
-    transformed,
 )
+from napari_tsimcne.images import World, transformed
 from napari_tsimcne.patches import patch_at
 
 SLANTED = 1e-6
@@ -42,10 +41,11 @@ class PatchesUnder:
 
     def place(self, layers: Mapping[str, LinkedLayer], position: tuple[float, ...]) -> int | None:
         """Patch at a place in world coordinates, of the topmost visible image that has one."""
+        world = World.of(self._viewer)
         for name, linked in self._from_the_top(layers):
-            at = _in_pixels(linked, position)
+            at = _in_pixels(world, linked, position)
             t, z = self._plane(at)
-            label = 0 if linked.labels is None else label_at(linked.labels, position)
+            label = 0 if linked.labels is None else label_at(world, linked.labels, position)
             if label:
                 patch = self._patch_of_object(name, t, z, label)
             else:
@@ -61,6 +61,7 @@ class PatchesUnder:
         direction: tuple[float, ...],
     ) -> int | None:
         """Patch whose window a ray of the 3D view meets first, of all visible images."""
+        world = World.of(self._viewer)
         displayed = list(self._viewer.dims.displayed)
         found: list[tuple[float, int]] = []
         for name, linked in self._from_the_top(layers):
@@ -69,10 +70,8 @@ class PatchesUnder:
             # Viewers give the direction in all axes, or in the displayed ones.
             step[displayed] = direction if len(direction) == 3 else np.array(direction)[displayed]
             ndim = len(start)
-            own = np.eye(ndim + 1)
             missing = ndim - linked.layer.ndim
-            own[missing:, missing:] = matrix(linked.layer)
-            inverse = np.linalg.inv(own)
+            inverse = np.linalg.inv(world.matrix(linked.layer, ndim))
             start, step = transformed(start, inverse), inverse[:-1, :-1] @ step
             axes = {letter: missing + i for i, letter in enumerate(linked.axes)}
             depth = axes["Z"] if "Z" in axes else displayed[0]
@@ -103,18 +102,19 @@ class PatchesUnder:
         world coordinates on the planes that are seen. Centres that an image further up covers
         are not seen.
         """
+        world = World.of(self._viewer)
         found = [np.zeros(0, np.intp)]
         above: list[Layer] = []
         for name, linked in self._from_the_top(layers):
-            at = _in_pixels(linked, position)
+            at = _in_pixels(world, linked, position)
             rows = self._on_plane(name, *self._plane(at))
             data = np.tile([at[axis] for axis in linked.axes], (len(rows), 1))
             for axis in "YX":
                 data[:, linked.axes.index(axis)] = self._table[axis.lower()].to_numpy()[rows]
-            world = transformed(data, matrix(linked.layer))
-            chosen = points_in_lasso(world[:, -2:], outline)
+            seen = world.places(linked.layer, data)
+            chosen = points_in_lasso(seen[:, -2:], outline)
             for upper in above:
-                chosen[chosen] = ~_covered(upper, world[chosen])
+                chosen[chosen] = ~_covered(world, upper, seen[chosen])
             found.append(rows[chosen])
             above.append(linked.layer)
         return np.sort(np.concatenate(found))
@@ -141,26 +141,24 @@ class PatchesUnder:
         return int(rows[0]) if len(rows) else None
 
 
-def label_at(layer: Layer, position: tuple[float, ...]) -> int:
+def label_at(world: World, layer: Layer, position: tuple[float, ...]) -> int:
     """Label at a place in world coordinates, 0 outside of objects and of the layer."""
     labels = finest(layer)
-    index = tuple(round(float(at)) for at in layer.world_to_data(position))
+    index = tuple(round(float(at)) for at in world.pixels(layer, np.array(position)))
     if any(not 0 <= at < length for at, length in zip(index, labels.shape, strict=True)):
         return 0
     return int(np.asarray(labels[index]))
 
 
-def _in_pixels(linked: LinkedLayer, position: tuple[float, ...]) -> dict[str, float]:
+def _in_pixels(world: World, linked: LinkedLayer, position: tuple[float, ...]) -> dict[str, float]:
     """Place in world coordinates as pixels of an image, by axis."""
-    return dict(zip(linked.axes, map(float, linked.layer.world_to_data(position)), strict=True))
+    at = world.pixels(linked.layer, np.array(position))
+    return dict(zip(linked.axes, map(float, at), strict=True))
 
 
-def _covered(layer: Layer, world: np.ndarray) -> np.ndarray:
+def _covered(world: World, layer: Layer, places: np.ndarray) -> np.ndarray:
     """Whether places (n, D) in world coordinates lie in an image."""
-    ndim = min(layer.ndim, world.shape[1])
-    data = np.zeros((len(world), layer.ndim))
-    data[:, layer.ndim - ndim :] = world[:, world.shape[1] - ndim :]
-    data = transformed(data, np.linalg.inv(matrix(layer)))
+    data = world.pixels(layer, places)
     shape = np.array(level_shape(layer))[: layer.ndim]
     inside: np.ndarray = (data >= -0.5) & (data < shape - 0.5)
     return np.all(inside[:, -2:], axis=1)

@@ -10,6 +10,7 @@ from napari.utils.notifications import show_info
 
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui.images._outlines import VIEW
+from napari_tsimcne.images import World
 
 COPY_NAME = "t-SimCNE map"
 GAP = 0.06
@@ -61,8 +62,9 @@ class MapCopy:
             scale = side / extent
             corner = np.array([low[0], high[1] + GAP * side])
             top = max(self._viewer.layers, key=lambda layer: layer.ndim)
-            # As the images', else napari tells of units that differ.
-            like = {"units": top.units[-2:], "axis_labels": top.axis_labels[-2:]}
+            # As the images', else napari warns of units that differ.
+            units = World.of(self._viewer).units or top.units
+            like = {"units": units[-2:], "axis_labels": top.axis_labels[-2:]}
         layer = self._viewer.add_points(
             points,
             name=COPY_NAME,

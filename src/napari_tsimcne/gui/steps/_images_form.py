@@ -31,7 +31,7 @@ from napari_tsimcne.gui.steps._inputs import Inputs, images_of, with_files, with
 from napari_tsimcne.gui.steps._opening import OpeningJob
 from napari_tsimcne.gui.steps._patch_form import PatchForm
 from napari_tsimcne.gui.steps._pixel_size import set_pixel_size
-from napari_tsimcne.images import Opened, Skipped
+from napari_tsimcne.images import Opened, Skipped, World
 from napari_tsimcne.recipe import Objects, Points
 
 CHANGES = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units",
@@ -303,7 +303,7 @@ class ImagesForm(QWidget):
         inputs = None
         if rows or not files:
             layers, axes = [row.layer for row in rows], [row.own_axes for row in rows]
-            inputs = images_of(layers, axes, self.joining.value)
+            inputs = images_of(layers, axes, self.joining.value, World.of(self._viewer))
         if not files:
             assert inputs is not None
             return inputs
@@ -320,12 +320,13 @@ class ImagesForm(QWidget):
         InputError
             Where they are missing, or do not fit the images.
         """
+        world = World.of(self._viewer)
         if patches.kind.value is Objects:
             labels = patches.labels
             files = patches.label_files.images() if any(i.path for i in inputs.images) else []
-            return with_labels(inputs, labels.layer, labels.candidates(), files)
+            return with_labels(inputs, labels.layer, labels.candidates(), files, world)
         if patches.kind.value is Points:
-            return with_points(inputs, patches.points.layer)
+            return with_points(inputs, patches.points.layer, world)
         return inputs
 
     def plane_looked_at(self) -> int | None:
@@ -333,7 +334,7 @@ class ImagesForm(QWidget):
         for row in self._table.rows:
             linked = row.linked() if row.ticked else None
             if linked is not None and "Z" in linked.axes:
-                at = linked.layer.world_to_data(self._viewer.dims.point)
+                at = World.of(self._viewer).pixels(linked.layer, self._viewer.dims.point)
                 return round(at[linked.axes.index("Z")])
         return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,13 @@ from napari.layers import Image, Labels, Layer
 from napari.layers import Points as PointsLayer
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape, matrix, transformed
+from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
 from napari_tsimcne.images import (
     ImageSource,
+    World,
     check_alike,
     check_labels,
+    corners,
     from_layer,
     join_channels,
     labels_from_layer,
@@ -29,6 +30,9 @@ from napari_tsimcne.patches import COLUMNS, Measurement
 
 JOINED_BY = " + "
 """Between the names of layers that are channels of one image, in its name."""
+
+OFF = 0.5
+"""Pixels by which the corners of layers may be off each other that lie over each other."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,12 @@ class Inputs:
     measure: Measurement | None = None
 
 
-def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inputs:
+def images_of(
+    layers: Sequence[Image], axes: Sequence[str], joined: bool, world: World | None = None
+) -> Inputs:
     """Take layers as images, or as the channels of one.
+
+    ``world``: of the viewer that shows them; that of the layers by themselves where left out.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def images_of(layers: Sequence[Image], axes: Sequence[str], joined: bool) -> Inp
         raise InputError("no image is chosen: open an image in napari, or add files, and tick it")
     images = [from_layer(layer, axes=own) for layer, own in zip(layers, axes, strict=True)]
     if joined and len(images) > 1:
-        _check_over_each_other(layers)
+        _check_over_each_other(layers, axes[0], world)
         image = join_channels(images, name=JOINED_BY.join(image.name for image in images))
         return Inputs([image], {image.name: LinkedLayer(layers[0], axes[0], tuple(layers[1:]))})
     check_alike(images)
@@ -88,10 +96,12 @@ def with_labels(
     layer: Labels | None,
     candidates: Sequence[Labels],
     files: Sequence[ImageSource] = (),
+    world: World | None = None,
 ) -> Inputs:
     """Add the label image of each image: of one layer, or where it is None, the one over it.
 
     Where ``files`` are given, images of files take their label images from these, by their names.
+    ``world`` as for `images_of`.
 
     Raises
     ------
@@ -114,19 +124,23 @@ def with_labels(
         )
     for name in left:
         linked = layers[name]
-        own = _labels_over(name, linked, candidates) if layer is None else layer
-        if not _at_one_place(own, linked.layer):
+        own = _labels_over(name, linked, candidates, world) if layer is None else layer
+        off = _off(own, _axes_of_labels(own, linked) or "YX", linked, world)
+        if off > OFF:
             raise InputError(
-                f"the Labels layer '{own.name}' does not begin where the image '{name}' does: move "
-                "one over the other, or choose the one over each image"
+                f"the Labels layer '{own.name}' does not lie over the image '{name}': its corners "
+                f"are up to {off:,.4g} pixels off; give both the same scale and place, or choose "
+                "the one over each image"
             )
         labels[name] = labels_from_layer(own, axes=_axes_of_labels(own, linked))
         layers[name] = linked._replace(labels=own)
     return Inputs(inputs.images, layers, labels=labels)
 
 
-def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
+def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None = None) -> Inputs:
     """Add the points of a layer, each to the images it lies in, with its features.
+
+    ``world`` as for `images_of`.
 
     Raises
     ------
@@ -144,11 +158,12 @@ def with_points(inputs: Inputs, layer: PointsLayer | None) -> Inputs:
     points = np.asarray(layer.data, float)
     if not len(points):
         raise InputError(f"the layer '{layer.name}' has no point: add points, or choose another")
-    world = transformed(points, matrix(layer))
+    world = world or World.shared_by([layer, *(linked.layer for linked in inputs.layers.values())])
+    seen = world.places(layer, points)
     features = _further_columns(layer.features)
     parts, lost = [], np.ones(len(points), bool)
     for name, linked in inputs.layers.items():
-        places = _places_in(linked, world)
+        places = _places_in(world, linked, seen)
         shape = dict(zip(linked.axes, level_shape(linked.layer), strict=False))
         lengths = np.array([shape[axis.upper()] for axis in places])
         values = places.to_numpy()
@@ -181,7 +196,9 @@ def _some(names: Sequence[str]) -> str:
     return f"'{names[0]}'{more}"
 
 
-def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -> Labels:
+def _labels_over(
+    name: str, linked: LinkedLayer, candidates: Sequence[Labels], world: World | None
+) -> Labels:
     """Return the Labels layer that lies over an image exactly.
 
     Of several, the topmost whose name or file is the image's, else the topmost.
@@ -192,7 +209,8 @@ def _labels_over(name: str, linked: LinkedLayer, candidates: Sequence[Labels]) -
     ]
     over = [
         layer for layer in reversed(candidates)
-        if list(level_shape(layer)[-2:]) == height_width and _at_one_place(layer, image)
+        if list(level_shape(layer)[-2:]) == height_width
+        and _off(layer, _axes_of_labels(layer, linked) or "YX", linked, world) <= OFF
     ]  # fmt: skip
     if not over:
         raise InputError(
@@ -213,22 +231,35 @@ def _names_of(layer: Layer) -> set[str]:
     return names | {Path(layer.source.path).name} if layer.source.path else names
 
 
-def _at_one_place(one: Layer, other: Layer) -> bool:
-    """Whether the first pixels of two layers lie at one place of the plane."""
-    first, second = (layer.data_to_world(np.zeros(layer.ndim))[-2:] for layer in (one, other))
-    return bool(np.allclose(first, second))
+def _off(layer: Layer, axes: str, linked: LinkedLayer, world: World | None = None) -> float:
+    """How many pixels of an image the corners of a layer lie off the image's, at most.
+
+    ``axes`` of the layer, its last ones. Axes of another letter, or of length 1, are not compared.
+    ``world``: of the viewer that shows both.
+    """
+    image = linked.layer
+    world = world or World.shared_by([layer, image])
+    ndim = min(layer.ndim, image.ndim, len(axes))
+    own, shared = _lengths(layer)[-ndim:], _lengths(image)[-ndim:]
+    pairs = zip(axes[-ndim:], linked.axes[-ndim:], own, shared, strict=True)
+    compared = [letter == other and min(n, m) > 1 for letter, other, n, m in pairs]
+    at = corners(np.where(compared, np.minimum(own, shared), 1))
+    places = world.places(layer, np.pad(at, ((0, 0), (layer.ndim - ndim, 0))))
+    off = (world.pixels(image, places)[:, image.ndim - ndim :] - at)[:, compared]
+    return float(np.abs(off).max(initial=0))
 
 
-def _check_over_each_other(layers: Sequence[Image]) -> None:
+def _lengths(layer: Layer) -> tuple[int, ...]:
+    return level_shape(layer)[: layer.ndim]
+
+
+def _check_over_each_other(layers: Sequence[Image], axes: str, world: World | None) -> None:
     """Check that layers of one shape lie over each other, to half a pixel."""
     first = layers[0]
-    shape = level_shape(first)[: first.ndim]
-    corners = np.array(list(product(*((0, n - 1) for n in shape))))
     for layer in layers[1:]:
-        if level_shape(layer)[: layer.ndim] != shape:
-            continue  # told when they are joined
-        found = transformed(transformed(corners, matrix(layer)), np.linalg.inv(matrix(first)))
-        if np.abs(found - corners).max() > 0.5:
+        if _lengths(layer) != _lengths(first):
+            continue  # reported when they are joined
+        if _off(layer, axes, LinkedLayer(first, axes), world) > OFF:
             raise InputError(
                 f"'{first.name}' and '{layer.name}' do not lie over each other: channels of one "
                 "image need the same scale and place; take them as separate images"
@@ -241,12 +272,10 @@ def _axes_of_labels(layer: Labels, linked: LinkedLayer) -> str | None:
     return axes[-layer.ndim :] if layer.ndim <= len(axes) else None
 
 
-def _places_in(linked: LinkedLayer, world: np.ndarray) -> pd.DataFrame:
+def _places_in(world: World, linked: LinkedLayer, seen: np.ndarray) -> pd.DataFrame:
     """World coordinates (N, D) as pixels of an image, columns t, z, y, x; those it has."""
-    image = linked.layer
-    missing = image.ndim - world.shape[1]
-    world = np.pad(world[:, max(-missing, 0) :], ((0, 0), (max(missing, 0), 0)))
-    data = transformed(world, np.linalg.inv(matrix(image)))
+    missing = linked.layer.ndim - seen.shape[1]
+    data = world.pixels(linked.layer, seen)
     known = linked.axes[max(missing, 0) :]
     return pd.DataFrame(
         {axis.lower(): data[:, linked.axes.index(axis)] for axis in known if axis != "C"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_tsimcne.gui.images._outlines import level_shape, matrix, transformed
+from napari_tsimcne.gui.images._outlines import level_shape
+from napari_tsimcne.images import World, corners, layer_matrix
 
 
 def set_pixel_size(viewer: Any, axes: Mapping[Image, str], size: float, unit: str) -> None:
@@ -47,29 +47,34 @@ def set_pixel_size(viewer: Any, axes: Mapping[Image, str], size: float, unit: st
 
 def _scale(layer: Layer, axes: str = "") -> tuple:
     at = [axes.index(axis) for axis in "YX"] if axes else [-2, -1]
-    return tuple(float(layer.scale[i]) for i in at), tuple(str(layer.units[i]) for i in at)
+    sizes = np.linalg.norm(layer_matrix(layer)[:-1, :-1][:, at], axis=0)
+    return tuple(f"{size:.9g}" for size in sizes), tuple(str(layer.units[i]) for i in at)
 
 
 def _over(layer: Layer, image: Image) -> bool:
     """Whether a layer is a label image that lies over an image."""
     if not isinstance(layer, Labels) or level_shape(layer)[-2:] != level_shape(image)[-2:]:
         return False
-    height, width = level_shape(layer)[-2:]
-    corners = np.array(list(product((0, height - 1), (0, width - 1))), float)
+    at, world = corners(level_shape(layer)[-2:]), World.shared_by([layer, image])
     one, other = (
-        transformed(np.pad(corners, ((0, 0), (la.ndim - 2, 0))), matrix(la))[:, -2:]
-        for la in (layer, image)
+        world.places(la, np.pad(at, ((0, 0), (la.ndim - 2, 0))))[:, -2:] for la in (layer, image)
     )
     return bool(np.allclose(one, other))
 
 
 def _rescale(layer: Layer, at: list[int], size: float, unit: str) -> None:
-    scale, translate = np.array(layer.scale), np.array(layer.translate)
+    scale, translate, affine = (
+        np.array(part) for part in (layer.scale, layer.translate, layer.affine.affine_matrix)
+    )
     units = [str(unit) for unit in layer.units]
-    for i in at:
-        translate[i] *= size / abs(scale[i])
-        scale[i] = np.copysign(size, scale[i])
+    # What an affine holds of the size stays there.
+    factors = size / np.linalg.norm(layer_matrix(layer)[:-1, :-1][:, at], axis=0)
+    for i, factor in zip(at, factors, strict=True):
+        scale[i] *= factor
+        translate[i] *= factor
+        affine[i, -1] *= factor
         units[i] = unit
     layer.units = units
     layer.scale = scale
     layer.translate = translate
+    layer.affine = affine
