@@ -170,7 +170,7 @@ def test_without_truth_and_seeds_the_page_says_so(tmp_path):
     exploration = open_exploration(run)
     export_check_report(check_run(run, exploration), run, exploration, tmp_path / "check.html")
     page = Page((tmp_path / "check.html").read_text(encoding="utf-8"))
-    assert "learnt with one seed only" in plain(page.text)
+    assert "trained with one seed only" in plain(page.text)
     assert "truth" not in {attributes.get("id") for _, attributes in page.tags}
 
 

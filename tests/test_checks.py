@@ -1,9 +1,12 @@
+from math import comb
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from making import make_tiny_run, mapped
+from scipy import stats
 from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
@@ -29,6 +32,7 @@ from napari_tsimcne.explore.checks._findings import (
     of_stability,
     of_truth,
 )
+from napari_tsimcne.explore.checks._image_test import image_test
 from napari_tsimcne.explore.checks._predicted import majority, neighbors_mean
 from napari_tsimcne.explore.checks._suspects import unlike_all
 from napari_tsimcne.patches import _measures, measure_patches
@@ -209,13 +213,14 @@ def test_a_planted_batch_is_named_and_what_has_nothing_to_do_with_the_map_is_not
     plate = ranked.loc["plate"]
     assert plate.measure == "accuracy" and ranked.loc["humidity"].measure == "R2"
     assert plate.sentence == (
-        f"neighbourhoods follow the plate more than chance ({plate.score:.2f} against "
-        f"{plate.by_chance:.2f}): is this biology?"
+        f"similar patches share the plate (accuracy {plate.score:.2f}; chance "
+        f"{plate.by_chance:.2f}): possible confounder, unless it is the biology you study"
     )
-    assert ranked.loc["operator"].sentence.startswith("neighbourhoods do not follow the operator")
+    nothing = "similar patches share the operator no more than by chance"
+    assert ranked.loc["operator"].sentence.startswith(nothing)
     findings = of_confounds(confounds(nearest(places), columns))
     assert [one.severity for one in findings] == ["look", "look", "good"]
-    assert findings[-1].sentence.startswith("Neighbourhoods do not follow: the ")
+    assert findings[-1].sentence.startswith("Similar patches share no more than by chance: the ")
     assert "operator" in findings[-1].sentence and "humidity" in findings[-1].sentence
 
 
@@ -248,11 +253,108 @@ def test_what_is_the_same_in_all_patches_of_an_image_is_told_from_the_image():
     apart = confounds(nearest(places), columns, image).ranked
     assert (apart["follows"] == "clearly").all()
     assert not apart.loc["arbitrary"].beyond_images
-    assert apart.loc["arbitrary"].sentence.endswith("it is the image that they follow")
+    assert "no more than differences between images explain" in apart.loc["arbitrary"].sentence
     assert np.isnan(apart.loc["image"].images_swapped)
     treated = confounds(nearest(effect), columns, image).ranked
     assert treated.loc["side"].beyond_images and treated.loc["side"].images_swapped < 0.9
-    assert "where images trade their values" in treated.loc["side"].sentence
+    assert treated.loc["side"].design == "12 + 12 images"
+    assert "more than images explain" in treated.loc["side"].sentence
+
+
+@pytest.mark.parametrize("each", [2, 3, 4, 6])
+def test_a_perfect_effect_is_beyond_images_or_cannot_be_determined(each):
+    image = np.repeat(np.arange(2 * each), 60)
+    drug = np.where(image < each, "dmso", "drug")
+    places = random().normal(size=(len(image), 2)) + 20 * (drug == "drug")[:, None]
+    for seed in range(3):
+        (row,) = confounds(nearest(places), asked(drug=drug), image, seed=seed).ranked.itertuples()
+        # Of all ways to choose the treated images, those in which the sides change are the same.
+        assert row.images_smallest_p == pytest.approx(2 / comb(2 * each, each))
+        assert row.images_p == pytest.approx(row.images_smallest_p)
+        assert row.beyond_images == (each >= 4)
+        assert "it is the image" not in row.sentence
+        undetermined = f"cannot be determined with {each} + {each} images"
+        assert (undetermined in row.sentence) == (each < 4)
+
+
+def effect_free(sizes, plate=None, seed=0):
+    """Images of some sizes, each lying for itself, on plates that lie for themselves."""
+    deal, image = random(seed), np.repeat(np.arange(len(sizes)), sizes)
+    centers = deal.normal(0, 1, (len(sizes), 2))
+    if plate is not None:
+        centers += deal.normal(0, 6, (max(plate) + 1, 2))[plate]
+    return image, centers[image] + deal.normal(size=(len(image), 2))
+
+
+def test_p_of_images_is_uniform_where_only_images_differ():
+    found = []
+    for seed in range(150):
+        image, places = effect_free(random(seed).integers(8, 30, 11), seed=seed + 500)
+        values = (image >= 5).astype(np.int64)
+        near = nearest(places)
+        found.append(image_test(near, np.arange(len(near)), values, image, {}, classes=True).p)
+    assert np.mean(np.array(found) <= 0.05) <= 0.1
+    assert stats.kstest(found, "uniform").pvalue > 0.01
+
+
+def of_images(values, image, places, classes=True, **named):
+    near, rows = nearest(places), np.arange(len(image))
+    columns = {name: pd.Series(np.asarray(given)[image]) for name, given in named.items()}
+    return image_test(near, rows, np.asarray(values)[image], image, columns, classes=classes)
+
+
+def test_wells_and_plates_trade_values_where_they_hold_several_images():
+    well = np.arange(12) // 3
+    image, places = effect_free([20] * 12)
+    drug = (well >= 2).astype(int)
+    assert of_images(drug, image, places).design == "6 + 6 images"
+    nested = of_images(drug, image, places, well=well)
+    assert nested.design == "2 + 2 wells" and nested.smallest_p == pytest.approx(1 / 3)
+    # Wells of the same name on two plates are two.
+    both = of_images(well % 2, image, places, well=well % 2, plate=well // 2)
+    assert both.design == "2 + 2 wells"
+    # A drug for each plate cannot be told from the plate.
+    assert of_images(drug, image, places, plate=drug + 10 * (well % 2)).design == "2 + 2 plates"
+    # A column that no name calls a unit is none.
+    assert of_images(drug, image, places, dose=well).design == "6 + 6 images"
+
+
+def test_values_are_traded_within_plates_of_different_proportions():
+    plate = np.repeat([0, 1], 6)
+    drug = np.array([0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1])
+    within, anywhere = [], []
+    for seed in range(40):
+        image, places = effect_free([20] * 12, plate, seed)
+        found = of_images(drug, image, places, plate=plate)
+        within.append(found.p)
+        anywhere.append(of_images(drug, image, places).p)
+    assert found.design == "6 + 6 images, within plates"
+    assert found.smallest_p == pytest.approx(1 / 36)
+    assert np.mean(np.array(within) <= 0.05) <= 0.1 < 0.3 < np.mean(np.array(anywhere) <= 0.05)
+    even = of_images(np.tile([0, 1], 6), image, places, plate=plate)
+    assert even.design == "6 + 6 images"
+
+
+def test_one_image_a_value_shows_an_order_but_no_classes():
+    image, _ = effect_free([30] * 8)
+    places = random(1).normal(size=(len(image), 2)) + 1.5 * image[:, None]
+    found = of_images(np.arange(8), image, places)
+    assert found.smallest_p == 1 and not found.determined
+    doses = of_images(np.arange(8.0), image, places, classes=False)
+    assert doses.p < 0.02 and doses.smallest_p < 0.05
+    few = of_images(np.arange(4.0), *effect_free([30] * 4), classes=False)
+    assert few.smallest_p == pytest.approx(2 / 24) and not few.determined
+
+
+def test_a_column_that_differs_within_images_is_not_traded():
+    image, places = effect_free([30] * 6)
+    near = nearest(places)
+    values = random().integers(0, 2, len(image))
+    assert image_test(near, np.arange(len(near)), values, image, {}, classes=True) is None
+    # Missing values stay where they are.
+    values = np.where(random(1).random(len(image)) < 0.2, -1, image // 3)
+    found = image_test(near, np.arange(len(near)), values, image, {}, classes=True)
+    assert found.design == "3 + 3 images"
 
 
 def test_values_may_be_missing():
@@ -295,7 +397,7 @@ def test_columns_that_group_patches_alike_are_asked_once():
     well = np.where(image == "a.tif", 7, 3)
     ranked = confounds(nearest(places), asked(image=image, well=well)).ranked
     assert list(ranked.index) == ["image"] and ranked.loc["image"].same_as == ("well",)
-    assert "the image (or well, which is the same) more than chance" in ranked["sentence"].iloc[0]
+    assert "share the image (or well, which is the same) (accuracy" in ranked["sentence"].iloc[0]
 
 
 def test_what_is_asked_are_columns_pixels_places_and_the_length_of_features():
@@ -309,7 +411,7 @@ def test_what_is_asked_are_columns_pixels_places_and_the_length_of_features():
     assert {name: one.kind for name, one in found.items()} == {
         "image": "image", "y": "position", "x": "position", "area": "size", "plate": "metadata",
         "mean DNA": "brightness", "focus DNA": "focus", "mean Actin": "brightness",
-        "focus Actin": "focus", "distance from the centre": "position", "length of H": "features",
+        "focus Actin": "focus", "distance from the centre": "position", "norm of H": "features",
     }  # fmt: skip
     assert found["mean DNA"].values.tolist() == [1, 2, 3, 4]  # the table's own
     assert found["distance from the centre"].values.tolist() == [2**0.5, 2**0.5, 4.5, 4.5]
@@ -443,9 +545,19 @@ def test_numbers_are_no_truth(values):
 
 
 def test_clusters_that_another_seed_does_not_keep_are_named():
-    table = pd.DataFrame({"name": ["red", "blue"], "together": [0.2, 0.9]})
+    table = pd.DataFrame({
+        "name": ["red", "blue", "large", "nearly all", "empty"],
+        "together": [0.2, 0.9, 0.7, 0.99, np.nan],
+        "together_by_chance": [0.1, 0.1, 0.6, 0.95, 0],
+    })  # fmt: skip
     found = Stability((1,), np.array([0.4, 0.5, np.nan], np.float32), table)
     sentences = [one.sentence for one in of_stability(found)]
+    assert "1 other seed compared" in sentences[0] and "train with more" in sentences[0]
+    assert "'red' and 'large' do not keep together" in sentences[1]
+    assert "'nearly all'" in sentences[2] and "cannot be determined" in sentences[2]
+    found = Stability((1, 2), found.values, table[:2])
+    sentences = [one.sentence for one in of_stability(found)]
+    assert "2 other seeds" in sentences[0] and "more" not in sentences[0]
     assert sentences[0].startswith("45 of 100 nearest neighbours")
     assert "'red' does not keep together" in sentences[1]
 
@@ -476,15 +588,15 @@ def test_a_run_is_checked(tiny_run):
         assert one.sentence[-1] in ".?" and "nan" not in one.sentence
     columns = checks.columns()
     assert len(columns) == 81 and not set(columns) & set(run.table)
-    assert {"neighbours kept", "unlikeness", "duplicates", "length of H"} < set(columns)
+    assert {"neighbours kept", "outlier score", "duplicates", "norm of H"} < set(columns)
 
 
 def test_columns_of_a_run_are_not_replaced(tiny_run):
     run = mapped(tiny_run)
     name = f"mean {run.info.channels[0].name}"
-    run.table = run.table.assign(**{name: 1.0, "unlikeness": "x"})
+    run.table = run.table.assign(**{name: 1.0, "outlier score": "x"})
     checks = check_run(run, open_exploration(run))
-    assert not {name, "unlikeness"} & set(checks.columns())
+    assert not {name, "outlier score"} & set(checks.columns())
 
 
 def test_a_truth_must_be_a_column_and_a_map_must_be_there(tmp_path):
@@ -531,7 +643,7 @@ def test_a_batch_effect_in_the_pixels_is_named_and_none_where_there_is_none(
     assert ranked.loc["plate", "follows"] == follows
     assert ranked.loc["mean channel 0", "follows"] == "clearly"
     asks = [one.sentence for one in checks.findings if one.severity == "look"]
-    assert any("follow the plate" in sentence for sentence in asks) == (follows == "clearly")
+    assert any("share the plate" in sentence for sentence in asks) == (follows == "clearly")
     assert any("the mean intensity of channel 0" in sentence for sentence in asks)
 
 

@@ -50,8 +50,8 @@ def made_up(run, monkeypatch):
     """Checks whose results are said beforehand, in place of real ones; may be held."""
     ranked = pd.DataFrame(
         {"score": [0.91, 0.4, 0.2], "by_chance": [0.1, -0.03, 0.18],
-         "sentence": ["neighbourhoods follow it: is this biology?"] * 3},
-        index=["image", "neighbours kept", "length of H"],
+         "sentence": ["similar patches share it: possible confounder"] * 3},
+        index=["image", "neighbours kept", "norm of H"],
     )  # fmt: skip
     count = len(run.table)
     found = SimpleNamespace(
@@ -130,7 +130,7 @@ def test_patches_of_a_finding_are_selected_and_that_is_undone(panel, made_up, qt
     panel._exploration.history.undo()
     assert np.array_equal(selection.rows, [1])
     assert "&lt;twice&gt;" in panel.findings.sentences[1].text()
-    assert panel.summary.text() == "<b>Findings</b>: 1 bad, 1 to look at, 1 good"
+    assert panel.summary.text() == "<b>Findings</b>: 1 not to trust, 1 to review, 1 OK"
 
 
 def test_the_map_is_coloured_by_what_neighbourhoods_follow(panel, made_up, qtbot):
@@ -145,7 +145,7 @@ def test_the_map_is_coloured_by_what_neighbourhoods_follow(panel, made_up, qtbot
     # By the keyboard too; what has no colours changes nothing.
     table.setFocus()
     QTest.keyClick(table, Qt.Key.Key_Down)
-    assert table.currentRow() == row_of(panel, "length of H")
+    assert table.currentRow() == row_of(panel, "norm of H")
     QTest.keyClick(table, Qt.Key.Key_Return)
     assert coloring.column == "cluster"
     QTest.keyClick(table, Qt.Key.Key_Up)

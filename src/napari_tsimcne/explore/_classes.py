@@ -13,6 +13,7 @@ from pandas.api import types
 from napari_tsimcne.explore._cluster_table import MISSING, MOST_WHOLE_NUMBERS
 from napari_tsimcne.explore._clusters import NONE, Clusters
 from napari_tsimcne.explore._colors import class_colors
+from napari_tsimcne.explore._design import word_of
 
 MOST_CLASSES = 20
 """Of a column with more values, the 19 most frequent are classes, and the others are one."""
@@ -24,6 +25,17 @@ PLAIN_COLOR = "#5ca6ee"
 
 HEAD = 1000
 """The first rows, which show of most columns already that their values differ, or are few."""
+
+FEWEST_ORDERED = 3
+"""Different numbers that have an order to show."""
+
+NUMBERED = (
+    "animal", "batch", "category", "channel", "class", "cluster", "code", "component", "control",
+    "donor", "field", "fold", "fov", "group", "id", "index", "kind", "label", "leiden", "louvain",
+    "mouse", "number", "patient", "phenotype", "plate", "position", "replicate", "sample", "scene",
+    "seed", "series", "site", "slide", "type", "well",
+)  # fmt: skip
+"""Words in the name of a column whose whole numbers stand for things, and have no order."""
 
 LEVELS = 256
 PERCENTILES = (1, 99)
@@ -139,10 +151,15 @@ def read_column(column: pd.Series) -> Classes | Scale:
         return classes_of(column)
     values = numbers(column)
     known = values[np.isfinite(values)]
-    few = all(len(pd.unique(part)) <= MOST_WHOLE_NUMBERS for part in (known[:HEAD], known))
-    if few and np.array_equal(known, np.round(known)) and not np.isinf(values).any():
+    if _few_whole(known) and not np.isinf(values).any():
         return classes_of(pd.Series(values))
     return scale_of(values)
+
+
+def _few_whole(known: np.ndarray) -> bool:
+    """Tell whether finite numbers are whole, and at most 12 different ones."""
+    few = all(len(pd.unique(part)) <= MOST_WHOLE_NUMBERS for part in (known[:HEAD], known))
+    return few and np.array_equal(known, np.round(known))
 
 
 def classes_of(column: pd.Series) -> Classes:
@@ -183,6 +200,22 @@ def classes_of_clusters(clusters: Clusters) -> Classes:
         colors.append(MISSING_COLOR if keys else PLAIN_COLOR)
         keys.append(NONE)
     return Classes(codes, tuple(names), tuple(colors), tuple(keys))
+
+
+def is_ordered(column: pd.Series) -> bool:
+    """Tell whether a column holds numbers with an order, as dose levels and time points have.
+
+    Of whole numbers that are few, the name decides: fields, clusters and the like are only
+    numbered. Two different numbers have no order to show.
+    """
+    if is_text(column) or is_truth(column):
+        return False
+    values = numbers(column)
+    known = values[np.isfinite(values)]
+    if not _few_whole(known) or np.isinf(values).any():
+        return True
+    named = word_of(str(column.name or ""), NUMBERED)
+    return named is None and len(pd.unique(known)) >= FEWEST_ORDERED
 
 
 def scale_of(values: np.ndarray) -> Scale:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MARKS = {
     "bad": "[bold red]do not trust[/]",
-    "look": "[bold yellow]look[/]",
-    "good": "[green]good[/]",
+    "look": "[bold yellow]review[/]",
+    "good": "[green]OK[/]",
 }
 
 

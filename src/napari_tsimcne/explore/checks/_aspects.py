@@ -1,4 +1,4 @@
-"""What the neighbourhoods of a map may follow: columns of the table, and what was measured."""
+"""What similar patches may share: columns of the table, and what was measured."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ NOT_ASKED = (
 )  # fmt: skip
 """Columns that number patches, or were found on the map itself."""
 
+NORM = "norm of H"
+"""The column of the norm of the features H."""
+
 SIZES = ("area", "major_axis", "minor_axis", "size")
 
 
 class Aspect(NamedTuple):
-    """Something that neighbourhoods may follow.
+    """Something that similar patches may share.
 
     ``label``: what it is called in a sentence; ``values``: of N patches.
     """
@@ -36,14 +39,14 @@ class Aspect(NamedTuple):
 def aspects(
     table: pd.DataFrame, features: np.ndarray, measures: pd.DataFrame, channel_names: Sequence[str]
 ) -> dict[str, Aspect]:
-    """Gather what neighbourhoods may follow, by name.
+    """Gather what similar patches may share, by name.
 
     Parameters
     ----------
     table
         Patch table, N rows: all its columns but numbers of patches and what the map itself gave.
     features
-        H, (N, D), for its length.
+        H, (N, D), for its norm.
     measures
         Of pixels, see `measure_patches`; what the table has under the same name is not asked twice.
     channel_names
@@ -65,7 +68,7 @@ def aspects(
     length = pd.Series(np.linalg.norm(np.asarray(features, np.float32), axis=1), table.index)
     # Where H is at length 1 already, what differs is rounding.
     length = length.round(5)
-    found["length of H"] = Aspect("length of the features H", "features", length)
+    found[NORM] = Aspect("norm of the embedding vector", "features", length)
     return found
 
 

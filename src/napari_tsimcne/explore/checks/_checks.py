@@ -47,7 +47,7 @@ class MapChecks:
     def columns(self) -> pd.DataFrame:
         """Return what was found of each patch, to colour and sort by, N rows.
 
-        ``neighbours kept`` (0..1), ``unlikeness`` (0..2), ``duplicates`` (number of the group,
+        ``neighbours kept`` (0..1), ``outlier score`` (0..2), ``duplicates`` (number of the group,
         missing for most) and the measures; none that the patch table has a column for.
         """
         groups = pd.array([pd.NA] * len(self), dtype="Int64")
@@ -56,7 +56,7 @@ class MapChecks:
         found = pd.DataFrame(
             {
                 "neighbours kept": self.faithfulness.recall,
-                "unlikeness": self.suspects.unlikeness,
+                "outlier score": self.suspects.unlikeness,
                 "duplicates": groups,
             },
             index=self.table.index,

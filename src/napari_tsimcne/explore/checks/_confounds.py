@@ -1,4 +1,4 @@
-"""What the neighbourhoods of a map follow: a column, an image, brightness, focus, and so on."""
+"""What similar patches share: a column, an image, brightness, focus, and so on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from napari_tsimcne.explore._classes import (
-    Scale,
     distinct_texts,
     is_constant,
+    is_ordered,
     names_each,
     numbers,
-    read_column,
 )
 from napari_tsimcne.explore.checks._aspects import Aspect
+from napari_tsimcne.explore.checks._image_test import LEVEL, ImageTest, image_test
 from napari_tsimcne.explore.checks._predicted import majority, neighbors_mean
 from napari_tsimcne.explore.checks._questions import question
 
@@ -56,10 +56,12 @@ class Confounds:
       negative.
     - ``score``; ``by_chance`` and ``chance_95``: mean and 95th percentile of the score where values
       are dealt out anew among the patches.
-    - ``images_swapped``: mean of the score where the images trade their values; missing where
-      values differ within images, or are the images themselves. ``beyond_images``: whether the
-      score is above the 95th percentile of these. If it is not, the column is followed only
-      because patches of one image lie together.
+    - ``images_swapped``: mean of the score where the images trade their values, in all ways where
+      these are few; missing where values differ within images, or are the images themselves.
+      ``images_p``: the share of these ways that give such a score; ``images_smallest_p``: the
+      smallest that so many images can give; ``design``: what was traded, see `ImageTest`.
+      ``beyond_images``: whether p is at most 0.05. If it is not, and could be, the column is shared
+      only because patches of one image lie together; if it could not be, it cannot be determined.
     - ``excess``: share of the possible above chance, (score - by_chance) / (1 - by_chance).
     - ``follows``: ``clearly``, ``a little`` or ``no``.
     - ``same_as``: other columns that group patches in the same way.
@@ -84,7 +86,7 @@ def confounds(
     seed: int = 0,
     told: Told = lambda what, done, total: None,
 ) -> Confounds:
-    """Tell how well the neighbours of patches predict what is known of these.
+    """Report how well the neighbours of patches predict what is known of these.
 
     Of classes, by the share of patches whose own class is the most frequent one of their
     neighbours; of numbers, by the share of their variance that the neighbours' mean explains, of
@@ -116,12 +118,13 @@ def confounds(
     left_out: dict[str, str] = {}
     groups: dict[bytes, str] = {}
     for number, (name, aspect) in enumerate(asked.items()):
-        told("Asking what neighbours share", number, len(asked))
-        reason = _unfit(aspect.values)
+        told("Comparing what neighbours share", number, len(asked))
+        column = aspect.values.rename(name)
+        reason = _unfit(column)
         if reason:
             left_out[name] = reason
             continue
-        values, classes = _read(aspect.values)
+        values, classes = _read(column)
         if classes:
             alike = pd.factorize(values)[0].tobytes()
             if alike in groups:
@@ -131,13 +134,22 @@ def confounds(
         found[name] = {
             "label": aspect.label, "kind": aspect.kind,
             "measure": "accuracy" if classes else "R2",
-            **_scored(near, rows, values, classes, image_codes, permutations, random),
+            **_scored(near, rows, values, classes, permutations, random),
             "same_as": (),
         }  # fmt: skip
-    told("Asking what neighbours share", len(asked), len(asked))
+        tested = None
+        if image_codes is not None and aspect.kind != "image":
+            others = {
+                other: one.values for other, one in asked.items()
+                if other != name and one.kind == "metadata"
+            }  # fmt: skip
+            tested = image_test(near, rows, values, image_codes, others, classes=classes, seed=seed)
+        found[name] |= _of_images(tested)
+    told("Comparing what neighbours share", len(asked), len(asked))
     columns = [
         "label", "kind", "measure", "score", "by_chance", "chance_95", "images_swapped",
-        "beyond_images", "excess", "follows", "same_as", "known",
+        "images_p", "images_smallest_p", "design", "beyond_images", "excess", "follows", "same_as",
+        "known",
     ]  # fmt: skip
     ranked = pd.DataFrame.from_dict(found, orient="index", columns=columns)
     ranked = ranked.sort_values("excess", ascending=False, kind="stable").rename_axis("column")
@@ -170,9 +182,9 @@ def _unfit(column: pd.Series) -> str:
 def _read(column: pd.Series) -> tuple[np.ndarray, bool]:
     """Return codes of classes (-1: missing), or numbers (NaN: missing), and whether they are codes.
 
-    What is a class and what a number is told apart as for colours.
+    Numbers with an order are numbers, as for colours.
     """
-    if isinstance(read_column(column), Scale):
+    if is_ordered(column):
         values = numbers(column)
         return np.where(np.isfinite(values), values, np.nan), False
     return distinct_texts(column)[0].astype(np.int32), True
@@ -186,7 +198,6 @@ def _scored(
     rows: np.ndarray,
     values: np.ndarray,
     classes: bool,
-    images: np.ndarray | None,
     permutations: int,
     random: np.random.Generator,
 ) -> dict[str, object]:
@@ -205,7 +216,6 @@ def _scored(
         dealt[known] = values[random.permutation(known)]
         null[i] = score(dealt)
     by_chance = float(null.mean())
-    traded = _swapped(score, values, images, permutations, random)
     excess = (own - by_chance) / max(1 - by_chance, 1e-9)
     beyond = own > null.max() and own > by_chance + DEVIATIONS * float(null.std(ddof=1))
     follows = "no"
@@ -215,8 +225,6 @@ def _scored(
         "score": own,
         "by_chance": by_chance,
         "chance_95": float(np.percentile(null, 95)),
-        "images_swapped": float(traded.mean()) if len(traded) else np.nan,
-        "beyond_images": bool(own > np.percentile(traded, 95)) if len(traded) else True,
         "excess": excess,
         "follows": follows,
         "known": len(known),
@@ -244,21 +252,12 @@ def _r2_at(near: np.ndarray, rows: np.ndarray) -> Callable[[np.ndarray], float]:
     return r2
 
 
-def _swapped(
-    score: Callable[[np.ndarray], float],
-    values: np.ndarray,
-    images: np.ndarray | None,
-    permutations: int,
-    random: np.random.Generator,
-) -> np.ndarray:
-    """Scores where images trade values; none where values are not those of whole images."""
-    nothing = np.empty(0)
-    if images is None:
-        return nothing
-    of_image = pd.Series(values).groupby(images).agg(["min", "max"])
-    if not of_image["min"].equals(of_image["max"]):
-        return nothing
-    own = of_image["min"].to_numpy()
-    if len(np.unique(own)) == len(own):
-        return nothing  # trading changes their names only
-    return np.array([score(random.permutation(own)[images]) for _ in range(permutations)])
+def _of_images(tested: ImageTest | None) -> dict[str, object]:
+    if tested is None:
+        return {"images_swapped": np.nan, "images_p": np.nan, "images_smallest_p": np.nan,
+                "design": "", "beyond_images": True}  # fmt: skip
+    return {
+        "images_swapped": tested.mean, "images_p": tested.p,
+        "images_smallest_p": tested.smallest_p, "design": tested.design,
+        "beyond_images": tested.p <= LEVEL,
+    }  # fmt: skip

@@ -17,7 +17,7 @@ from napari_tsimcne.explore.checks._suspects import Suspects
 from napari_tsimcne.explore.checks._truth import TruthScores
 
 Severity = Literal["bad", "look", "good"]
-"""Do not trust it; look at it yourself; nothing to worry about."""
+"""Do not trust it; review it yourself; nothing to worry about."""
 
 SEVERITIES: tuple[Severity, ...] = ("bad", "look", "good")
 
@@ -31,6 +31,9 @@ TRUSTED, DOUBTED = 0.9, 0.75
 TIMES_CHANCE = 3
 """A map that keeps fewer neighbours than so many times what chance gives is bad."""
 
+HIGHEST_CHANCE = 0.2
+"""Neighbours kept by chance, above which patches are too few to judge the map by them."""
+
 MOST_QUESTIONS = 8
 """Confounds that get a sentence of their own; the table has all."""
 
@@ -41,7 +44,9 @@ MOSTLY = 0.5
 """Share of patches above which something is a property of the images rather than of patches."""
 
 KEPT_TOGETHER = 0.5
-"""Share of its neighbours of its own cluster, below which a cluster falls apart."""
+"""Share of the way from chance to all of its neighbours, below which a cluster falls apart."""
+
+MOST_BY_CHANCE = 0.9
 
 KEPT_OF_FEATURES = 0.9
 CONFUSED = 0.2
@@ -77,19 +82,25 @@ class Finding(NamedTuple):
 
 
 def of_faithfulness(found: Faithfulness) -> list[Finding]:
-    """Tell whether the map can be read."""
+    """Report whether the map can be read."""
     count = len(found.recall)
+    if found.chance > HIGHEST_CHANCE:
+        sentence = (
+            f"Whether the map keeps neighbours cannot be determined with {count:,} patches: of "
+            f"{found.neighbors} neighbours {in_percent(found.chance)} are kept by chance."
+        )
+        return [Finding("look", "faithfulness", sentence)]
     severity: Severity = "good" if found.trustworthiness >= TRUSTED else "look"
     if found.trustworthiness < DOUBTED or found.mean < TIMES_CHANCE * found.chance:
         severity = "bad"
     verdict = {
-        "good": "What lies together on the map is alike to the network.",
-        "look": "Some of what lies together on the map is not alike to the network.",
-        "bad": "Do not read neighbourhoods from this map: learn it for longer.",
+        "good": "Patches that lie together on the map are similar to the network.",
+        "look": "Some patches that lie together on the map are not similar to the network.",
+        "bad": "Do not read neighbourhoods from this map: train it for longer.",
     }[severity]
     sampled = ""
     if found.looked_at < count:
-        sampled = f" ({found.looked_at:,} of {count:,} patches, drawn evenly, were looked at)"
+        sampled = f" ({found.looked_at:,} of {count:,} patches, drawn evenly, were compared)"
     sentence = (
         f"{verdict} Of each patch's {found.neighbors} nearest in the features, "
         f"{in_percent(found.mean)} are among its {found.neighbors} nearest on the map, by chance "
@@ -100,7 +111,7 @@ def of_faithfulness(found: Faithfulness) -> list[Finding]:
 
 
 def of_confounds(found: Confounds) -> list[Finding]:
-    """Ask about what neighbourhoods follow, and tell what they do not follow."""
+    """Report what similar patches share, and what they do not."""
     ranked = found.ranked
     followed = ranked[(ranked["follows"] == "clearly") & (ranked["excess"] >= CLEAR_EXCESS)]
     questions = grouped(followed)
@@ -110,11 +121,11 @@ def of_confounds(found: Confounds) -> list[Finding]:
     ]
     further = [label for rows in questions[MOST_QUESTIONS:] for label in rows["label"]]
     for severity, labels, text in (
-        ("look", further, "Neighbourhoods also follow: the {}."),
+        ("look", further, "Similar patches also share: the {}."),
         ("good", ranked.loc[ranked["follows"] == "a little", "label"].tolist(),
-         "Neighbourhoods follow only a little: the {}."),
+         "Similar patches share only slightly: the {}."),
         ("good", ranked.loc[ranked["follows"] == "no", "label"].tolist(),
-         "Neighbourhoods do not follow: the {}."),
+         "Similar patches share no more than by chance: the {}."),
     ):  # fmt: skip
         if labels:
             sentence = text.format(listed(labels))
@@ -123,19 +134,19 @@ def of_confounds(found: Confounds) -> list[Finding]:
 
 
 def of_suspects(found: Suspects, images: np.ndarray) -> list[Finding]:
-    """Tell which patches to look at. ``images``: name of each patch's image, (N,)."""
+    """Report which patches to review. ``images``: name of each patch's image, (N,)."""
     findings = [
         *_of_duplicates(found.exact, "exactly", images),
         *_of_duplicates(found.near, "nearly", images),
     ] or [Finding("good", "duplicates", "No patch is a duplicate of another.")]
     if len(found.unlike):
         sentence = (
-            f"{_patches(len(found.unlike), 'is', 'are')} unlike all others: debris, artefacts, or "
-            "something rare."
+            f"{_patches(len(found.unlike), 'is an outlier', 'are outliers')}: debris, artefacts, "
+            "or something rare."
         )
         findings.append(Finding("look", "unlike", sentence, found.unlike))
     else:
-        findings.append(Finding("good", "unlike", "No patch is unlike all others."))
+        findings.append(Finding("good", "unlike", "No patch is an outlier."))
     if len(found.empty):
         sentence = (
             f"{_patches(len(found.empty), 'holds', 'hold')} hardly any contrast: leave out windows "
@@ -148,37 +159,53 @@ def of_suspects(found: Suspects, images: np.ndarray) -> list[Finding]:
 
 
 def of_stability(found: Stability) -> list[Finding]:
-    """Tell what stays with another seed."""
+    """Report what stays with another seed."""
     known = found.values[np.isfinite(found.values)]
-    findings = [Finding("good", "stability", f"{stability_text(known)}.")]
-    table = found.by_cluster
-    apart = [f"'{name}'" for name in table.loc[table["together"] < KEPT_TOGETHER, "name"]]
+    seeds = len(found.seeds)
+    of_seeds = f"{seeds} other seed{'' if seeds == 1 else 's'}"
+    one_only = " One other seed only: train with more to be sure." if seeds == 1 else ""
+    findings = [
+        Finding("good", "stability", f"{stability_text(known)} ({of_seeds} compared).{one_only}")
+    ]
+    table = found.by_cluster[found.by_cluster["together"].notna()]
+    # A cluster of nearly all patches keeps together on any map.
+    by_chance = table["together_by_chance"]
+    unknown = by_chance > MOST_BY_CHANCE
+    kept = (table["together"] - by_chance) / (1 - by_chance).clip(lower=1e-9)
+    apart = [f"'{name}'" for name in table.loc[~unknown & (kept < KEPT_TOGETHER), "name"]]
     if apart:
         sentence = (
             f"With another seed {listed(apart)} {'does' if len(apart) == 1 else 'do'} not keep "
             "together: rest no conclusion on that."
         )
         findings.append(Finding("look", "stability", sentence))
-    elif len(table):
+    elif (~unknown).any():
         findings.append(
             Finding("good", "stability", "With another seed all clusters keep together.")
         )
+    if unknown.any():
+        names = listed([f"'{name}'" for name in table.loc[unknown, "name"]])
+        sentence = (
+            f"Whether {names} keeps together with another seed cannot be determined: it holds "
+            "nearly all patches, which lie together on any map."
+        )
+        findings.append(Finding("look", "stability", sentence))
     return findings
 
 
 def of_truth(found: TruthScores) -> list[Finding]:
-    """Tell how well a known class can be read off the map."""
+    """Report how well a known class can be read off the map."""
     accuracy = found.accuracy
     seen = _above_chance(accuracy.knn_2d, found.largest)
     kept = accuracy.knn_2d >= KEPT_OF_FEATURES * accuracy.knn_features
     sentence = (
-        f"Neighbours tell the {found.column} of {in_percent(accuracy.knn_2d)} of patches on the "
-        f"map, and of {in_percent(accuracy.knn_features)} in the features"
+        f"Nearest neighbours predict the {found.column} of {in_percent(accuracy.knn_2d)} of "
+        f"patches on the map, and of {in_percent(accuracy.knn_features)} in the features"
     )
-    sentence += f"; the largest class holds {in_percent(found.largest)}."
+    sentence += f"; the largest class has {in_percent(found.largest)}."
     if not seen:
         sentence += (
-            " That is hardly more than always naming the largest class tells: the map hardly shows "
+            " Always predicting the largest class does nearly as well: the map hardly shows "
             f"the {found.column}."
         )
     if not kept:
@@ -232,7 +259,7 @@ def _of_duplicates(groups: Sequence[np.ndarray], how: str, images: np.ndarray) -
         named += f"; and {len(groups) - NAMED:,} more"
     sentence = (
         f"{len(groups):,} {what}{'s' if many else ''} of patches {'have' if many else 'has'} {how} "
-        f"the same pixels ({named}): they count more than once in every share."
+        f"the same pixels ({named}): they count more than once in every frequency."
     )
     return [Finding("look", "duplicates", sentence, np.concatenate(groups))]
 

@@ -1,4 +1,4 @@
-"""What neighbourhoods follow, in sentences that ask whether it is biology."""
+"""What similar patches share, in sentences, and what it may be."""
 
 from __future__ import annotations
 
@@ -8,64 +8,73 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.explore.checks._aspects import Kind
+from napari_tsimcne.explore.checks._image_test import LEVEL
+
+MEASURES = {"accuracy": "accuracy", "R2": "R²"}
 
 BRIGHTNESS = (
     "If it is staining or illumination, normalise each image by itself, or let the augmentation of "
     "intensity vary it more"
 )
 
-QUESTIONS: dict[Kind, str] = {
-    "metadata": "is this biology?",
-    "image": "is this biology?",
-    "added": (
-        "are the added images of another batch? If so, normalise each image by itself and learn "
-        "again"
-    ),
+ADVICE: dict[Kind, str] = {
+    "metadata": "possible confounder, unless it is the biology you study",
+    "image": "possible batch effect, unless images hold different cells",
+    "added": ("possible batch effect: normalise each image by itself, and train again"),
     "position": (
-        "is this biology? If not, it may be uneven illumination: correct the images for it, or let "
-        "the augmentation of intensity vary brightness more"
+        "possible confounder. If it is uneven illumination, correct the images for it, or let the "
+        "augmentation of intensity vary brightness more"
     ),
-    "brightness": f"is this biology? {BRIGHTNESS}",
-    "contrast": f"is this biology? {BRIGHTNESS}",
+    "brightness": f"possible confounder. {BRIGHTNESS}",
+    "contrast": f"possible confounder. {BRIGHTNESS}",
     "focus": (
-        "is this biology? If not, blurred patches lie apart from sharp ones: leave out what is out "
-        "of focus, or switch on the augmentation of blur"
+        "possible confounder. Leave out what is out of focus, or switch on the augmentation of blur"
     ),
-    "size": "is this biology? If size should not matter, let the augmentation of scale vary it",
+    "size": (
+        "possible confounder. If size should not matter, let the augmentation of scale vary it"
+    ),
     "features": (
-        "patches of weak features lie apart, which often are empty, blurred or of a rare kind: "
-        "look at those of the shortest"
+        "patches with small vectors, often empty or blurred ones, lie apart: review those"
     ),
 }
-"""What to ask where neighbourhoods follow something, and what to do if it is not wanted."""
+"""What it may be that similar patches share, and what to do if it is not wanted."""
 
 TOGETHER: tuple[Kind, ...] = ("brightness", "contrast", "focus", "position", "size")
 """Kinds of which all columns get one sentence: it says the same of each."""
 
 
 def question(rows: pd.DataFrame) -> str:
-    """Say in one sentence how much neighbourhoods follow something.
+    """Say in one sentence how much similar patches share something.
 
     ``rows``: of `Confounds.ranked`, one, or several of the same ``kind`` and ``follows``.
     """
     label = _joined([_with_same(row.label, row.same_as) for row in rows.itertuples()])
-    score = listed([shown(value) for value in rows["score"]])
-    by_chance = shown(rows["by_chance"].max())
     first = rows.iloc[0]
+    measure = MEASURES[first["measure"]] if rows["measure"].nunique() == 1 else "score"
+    score = listed([shown(value) for value in rows["score"]])
+    numbers = f"{measure} {score}; chance {shown(rows['by_chance'].max())}"
     if first["follows"] == "no":
-        return f"neighbourhoods do not follow the {label} ({score}; by chance {by_chance})"
-    much = "more" if first["follows"] == "clearly" else "a little more"
-    follow = f"neighbourhoods follow the {label} {much} than chance"
-    swapped = first["images_swapped"] if len(rows) == 1 else np.nan
-    if np.isnan(swapped):
-        return f"{follow} ({score} against {by_chance}): {QUESTIONS[first['kind']]}"
-    if first["beyond_images"]:
-        numbers = f"{score} against {by_chance}; {shown(swapped)} where images trade their values"
-        return f"{follow} ({numbers}): {QUESTIONS[first['kind']]}"
-    return (
-        f"{follow} ({score} against {by_chance}), but no more than where images trade their values "
-        f"({shown(swapped)}): it is the image that they follow"
-    )
+        return f"similar patches share the {label} no more than by chance ({numbers})"
+    slightly = "" if first["follows"] == "clearly" else "slightly "
+    share = f"similar patches {slightly}share the {label} ({numbers})"
+    if len(rows) > 1 or np.isnan(first["images_p"]):
+        return f"{share}: {ADVICE[first['kind']]}"
+    return f"{share}{_beyond_images(first)}"
+
+
+def _beyond_images(row: pd.Series) -> str:
+    """Say whether it is more than that patches of one image lie together."""
+    design, smallest = row["design"], row["images_smallest_p"]
+    if smallest > LEVEL:
+        return (
+            f". Whether this is more than differences between images cannot be determined with "
+            f"{design} (the smallest possible p is {smallest:.2g})"
+        )
+    traded = f"{shown(row['images_swapped'])} where these trade their values"
+    tested = f"({design}: p = {row['images_p']:.2g}; {traded})"
+    if row["beyond_images"]:
+        return f", more than images explain {tested}: {ADVICE[row['kind']]}"
+    return f", no more than differences between images explain {tested}"
 
 
 def grouped(ranked: pd.DataFrame) -> list[pd.DataFrame]:

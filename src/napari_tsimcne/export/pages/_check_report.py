@@ -39,13 +39,13 @@ MAP_INCHES, MAP_DPI = 4.2, 180
 MAP_ASPECT = (0.6, 1.3)
 
 MOST_MAPS = 3
-"""Of what neighbourhoods follow."""
+"""Of what similar patches share."""
 
 MOST_GROUPS, MOST_OF_GROUP = 12, 6
 """Of duplicates, and patches of each, that are shown."""
 
 MOST_PICTURES = 24
-"""Of patches unlike all others, empty, or saturated."""
+"""Of outliers, empty or saturated patches."""
 
 LARGEST_PICTURE = 128
 """Side in pixels; larger ones are reduced."""
@@ -156,7 +156,7 @@ def _about(checks: MapChecks, run: Run) -> list[str]:
     count = checks.table["image"].nunique()
     images = f"{count:,} image{'' if count == 1 else 's'}"
     return [
-        f"{len(checks):,} patches of {images}; learnt with seed {run.recipe.seed}; checked on "
+        f"{len(checks):,} patches of {images}; trained with seed {run.recipe.seed}; checked on "
         f"{date.today():%d %B %Y} by napari-tsimcne {__version__}"
     ]
 

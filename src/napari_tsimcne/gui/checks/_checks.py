@@ -1,4 +1,4 @@
-"""The panel of checks: whether the map can be trusted, and what it follows."""
+"""The panel of checks: whether the map can be trusted, and what similar patches share."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ SOURCE = "checks"
 """Of the columns that are added to the patches."""
 
 ABOUT = (
-    "Checks whether neighbours on the map are alike, what neighbourhoods follow besides what you "
-    "look for, and which patches to look at: duplicates, empty ones, and those unlike all others."
+    "Checks whether neighbours on the map are similar, which columns similar patches share "
+    "(possible confounders), and which patches to review: duplicates, empty ones, and outliers."
 )
-NO_MAP = "There is no map yet: it can be checked once the training has ended."
+NO_MAP = "There is no map yet: it can be checked once training has ended."
 COLOR_TIPS = {
     "neighbours kept": "Share of each patch's nearest in the features that are also among its\n"
-    "nearest on the map: where it is low, do not read neighbourhoods.",
-    "unlikeness": "How far each patch is from what is most like it: rare things and debris.",
+    "nearest on the map: where it is low, do not rely on the neighbours on the map.",
+    "outlier score": "How far each patch is from those most similar to it: high for rare things\n"
+    "and debris.",
     "duplicates": "Patches of a group have the same pixels, or nearly so.",
 }
 
@@ -145,7 +146,7 @@ class ChecksPanel(Panel):
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (
             self.summary, self.findings,
-            _heading("What neighbourhoods follow"), self.followed,
+            _heading("What similar patches share"), self.followed,
             _heading("Colour the map by"), self._colors,
         ):  # fmt: skip
             layout.addWidget(widget)

@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxL
 from napari_tsimcne.explore import Finding
 
 MARKS = {
-    "bad": ("!", "#d55e00", "Bad"),
-    "look": ("?", "#e69f00", "Look"),
-    "good": ("✓", "#009e73", "Good"),
+    "bad": ("!", "#d55e00", "Do not trust"),
+    "look": ("?", "#e69f00", "Review"),
+    "good": ("✓", "#009e73", "OK"),
 }
 """Sign, colour and word of each severity; the colours differ for the colour-blind too."""
 
@@ -82,7 +82,7 @@ class FindingsList(QWidget):
 def counted_findings(findings: Sequence[Finding]) -> str:
     """Say how many there are of each severity."""
     counts = [(sum(one.severity == name for one in findings), name) for name in MARKS]
-    words = {"bad": "bad", "look": "to look at", "good": "good"}
+    words = {"bad": "not to trust", "look": "to review", "good": "OK"}
     return ", ".join(f"{count} {words[name]}" for count, name in counts if count)
 
 

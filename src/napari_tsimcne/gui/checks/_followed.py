@@ -1,4 +1,4 @@
-"""What the neighbourhoods of a map follow, as a table of bars."""
+"""What similar patches share, as a table of bars."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SCORE, CHANCE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 COLUMN = Qt.ItemDataRole.UserRole + 2
 
 EXPLAINED = (
-    "How well each patch's neighbours on the map tell its value: the share of classes they get "
-    "right, or R² of numbers.\nThe bar is the score, the orange line what chance gives."
+    "How well each patch's neighbours on the map predict its value: accuracy for classes, R² for "
+    "numbers.\nThe bar is the score, the orange line is chance."
 )
 
 
@@ -46,7 +46,7 @@ class FollowedTable(QTableWidget):
 
     def __init__(self) -> None:
         super().__init__(0, 2)
-        self.setHorizontalHeaderLabels(["Column", "Score (by chance)"])
+        self.setHorizontalHeaderLabels(["Column", "Score (chance)"])
         self.setToolTip(EXPLAINED)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -66,7 +66,7 @@ class FollowedTable(QTableWidget):
     def show_ranking(
         self, ranked: pd.DataFrame, named: Mapping[str, str], choices: Collection[str]
     ) -> None:
-        """Show what neighbourhoods follow, the most first.
+        """Show what similar patches share, the most first.
 
         Parameters
         ----------
