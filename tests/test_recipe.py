@@ -2,7 +2,19 @@ import pytest
 from pydantic import ValidationError
 
 from napari_tsimcne import Grid, Recipe
-from napari_tsimcne.recipe import PRESETS, Augmentations, Network, Optimizer, Stage, map_stage
+from napari_tsimcne.recipe import (
+    PRESETS,
+    Augmentations,
+    Background,
+    Network,
+    Objects,
+    Optimizer,
+    Points,
+    Stage,
+    changes,
+    map_stage,
+    preset_text,
+)
 from napari_tsimcne.recipe._augmentations import Crop, Flips, Intensity, Rotation, Scale
 
 
@@ -98,3 +110,29 @@ def test_an_offset_is_a_place_and_no_range():
     assert Grid(size=16, offset=(10, 4)).offset == (10, 4)
     with pytest.raises(ValidationError):
         Grid(size=16, offset=(-1, 0))
+
+
+# --- what was changed of a preset ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_as_it_was_made_is_not_changed(preset):
+    for rgb in (False, True):
+        for patches in (Grid(size=64), Objects(), Points(size=20, unit="µm")):
+            recipe = PRESETS[preset](patches, rgb=rgb, background=Background(method="otsu"))
+            assert changes(recipe) == () and preset_text(recipe) == preset
+
+
+def test_what_was_changed_of_a_preset_is_named_with_both_values():
+    recipe = PRESETS["quick"](epochs=[3, 100], batch_size=64, seed=7)
+    assert preset_text(recipe) == "quick, changed: epochs, batch size, seed"
+    assert changes(recipe)[0] == ("epochs", "3, 100", "20, 100")
+    assert str(changes(recipe)[1]) == "batch size 64 (preset: 256)"
+    published = PRESETS["paper"](views="fluorescence", map_dimensions=3, normalization="image")
+    names = [change.what for change in changes(published)]
+    assert names == ["dimensions of the map", "normalisation", "augmentations"]
+    other = PRESETS["quick"](network=Network(), held_out=0.2)
+    assert [change.what for change in changes(other)] == ["network", "held-out patches"]
+    stages = (*other.stages[:-1], other.stages[-1].model_copy(update={"neighbors": 30}))
+    assert "settings of stages" in preset_text(other.model_copy(update={"stages": stages}))
+    assert changes(recipe.model_copy(update={"preset": "custom"})) == ()

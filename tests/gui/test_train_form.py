@@ -245,6 +245,33 @@ def test_of_a_recipe_without_a_preset_is_taken_what_fits(form):
     assert taken.batch_size == 48 and taken.seed == 5
 
 
+def test_what_was_changed_of_a_preset_is_seen_and_taken_back(form):
+    assert form.preset.currentText() == "quick" and not form.reset.isEnabled()
+    form.epochs[0].setValue(3)
+    form.seed.setValue(4)
+    assert form.preset.currentText() == "quick, changed: epochs, seed"
+    assert (
+        form.preset.value == "quick" and "epochs 3, 100 (preset: 20, 100)" in form.reset.toolTip()
+    )
+    assert [form.preset.itemText(i) for i in range(1, form.preset.count())] == list(PRESETS)[1:]
+    QTest.mouseClick(form.reset, Qt.MouseButton.LeftButton)
+    assert form.preset.currentText() == "quick"
+    assert recipe_of(form) == PRESETS["quick"](Grid(size=16), **CHOICES)
+    # Another preset brings its own; the same one chosen again does, too.
+    form.batch_size.setValue(48)
+    form.preset.choose("thorough")
+    assert [form.preset.itemText(i) for i in range(2)] == ["quick", "thorough"]
+    form.epochs[1].setValue(0)
+    assert form.preset.currentText() == "thorough, changed: epochs"
+    form.preset.activated.emit(form.preset.currentIndex())
+    assert form.preset.currentText() == "thorough"
+
+
+def test_what_a_run_was_changed_by_is_seen_when_its_recipe_is_taken(form):
+    form.show_recipe(PRESETS["quick"](epochs=(3, 4)))
+    assert form.preset.currentText() == "quick, changed: epochs"
+
+
 def test_the_run_folder_is_the_one_given_or_a_new_one(form, tmp_path):
     form.folder.setText(f" {tmp_path / 'run'} ")
     assert form.run_folder() == tmp_path / "run"

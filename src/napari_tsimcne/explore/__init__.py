@@ -1,5 +1,6 @@
 """The map explored: selection, clusters, colours, neighbours, checks. Models only, no window."""
 
+from napari_tsimcne.explore._assign import assign_by_number
 from napari_tsimcne.explore._classes import MISSING_COLOR, PLAIN_COLOR
 from napari_tsimcne.explore._cluster_table import (
     cluster_table,
@@ -108,6 +109,7 @@ __all__ = [
     "Topic",
     "TruthScores",
     "aspects",
+    "assign_by_number",
     "automatic_clusters",
     "by_column",
     "by_similarity",

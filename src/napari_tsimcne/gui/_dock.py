@@ -15,6 +15,7 @@ from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui.dialogs._at_close import AtClose, ask_at_close
 from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import link_addition, link_images, link_inputs, still_there
@@ -67,6 +68,7 @@ class TsimcneDock(QWidget):
         self.ask_at_close: Callable[[], AtClose] = lambda: ask_at_close(self.window())
         self._window_closing = False
         self._build()
+        keep_wheel(self)
         self._refresh()
 
     # --- widgets ------------------------------------------------------------------------------

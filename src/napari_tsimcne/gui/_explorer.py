@@ -7,11 +7,14 @@ from typing import Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from napari_tsimcne.events import MapMoved
 from napari_tsimcne.explore import Coloring, Exploration, MapChecks
+from napari_tsimcne.gui._keys import Keys
 from napari_tsimcne.gui._later import later
+from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui.checks._checks import ChecksPanel
 from napari_tsimcne.gui.clusters._clusters_view import ClustersView
 from napari_tsimcne.gui.conditions._conditions import ConditionsPanel
@@ -67,6 +70,9 @@ class Explorer(QObject):
         self.coloring = Coloring(self.exploration)
         self.crops = Crops(run, layers)
         self.link = ImageLink(viewer, run, self.exploration, layers)
+        self.keys = Keys(self.exploration, self)
+        self.keys.assigned.connect(self._show_assigned)
+        self.keys.refused.connect(self._show_assigned)
         self.map_view: MapView | None = None
         self.gallery: Gallery | None = None
         self.clusters_view: ClustersView | None = None
@@ -86,6 +92,7 @@ class Explorer(QObject):
         self.link.painting_ended.connect(self._on_painting_ended)
         if run.recipe.map_dimensions == 3:
             show_info("This map has three dimensions: the first two are shown.")
+        self._serve_images()
         self.show()
 
     def close(self) -> None:
@@ -104,6 +111,7 @@ class Explorer(QObject):
     def release(self) -> None:
         """Write what is not yet written, and let go of the viewer and its layers."""
         self._autosave.close()
+        self.keys.release()
         for view in (
             self.clusters_view, self.gallery, self.checks_panel, self.conditions_panel
         ):  # fmt: skip
@@ -161,7 +169,7 @@ class Explorer(QObject):
             self._show_gallery()
         if self.clusters_view is None:
             self._show_clusters()
-        self._install_keys()
+        self._serve_keys()
         self.changed.emit()
 
     def _show_map(self) -> None:
@@ -192,7 +200,7 @@ class Explorer(QObject):
         dock.destroyed.connect(self._on_gallery_closed)
 
     def _show_clusters(self) -> None:
-        self.clusters_view = view = ClustersView(self.exploration, self.crops)
+        self.clusters_view = view = ClustersView(self.exploration, self.crops, self.keys)
         view.painting_wanted.connect(self.link.paint_clusters)
         dock = self._add_tab(view, CLUSTERS_NAME)
         # While the map is being learnt, what tells of that stays in front.
@@ -205,6 +213,7 @@ class Explorer(QObject):
         if self.checks_panel is None:
             panel = ChecksPanel(self.run, self.exploration, self.coloring, self.crops)
             self.checks_panel = panel
+            self.keys.serve(panel)
             self._add_tab(panel, CHECKS_NAME).destroyed.connect(self._on_checks_closed)
             if self._checks is not None:
                 panel.show_checks(self._checks)
@@ -216,6 +225,7 @@ class Explorer(QObject):
         if self.conditions_panel is None:
             panel = ConditionsPanel(self.run, self.exploration, self.coloring)
             self.conditions_panel = panel
+            self.keys.serve(panel)
             self._add_tab(panel, CONDITIONS_NAME).destroyed.connect(self._on_conditions_closed)
         self._bring_to_front(dock_of(self.conditions_panel))
 
@@ -259,6 +269,7 @@ class Explorer(QObject):
             self._viewer.window.remove_dock_widget(view)
 
     def _add(self, view: QWidget, name: str) -> QDockWidget:
+        keep_wheel(view)
         self._viewer.window.add_dock_widget(
             view, name=name, area="right", add_vertical_stretch=False
         )
@@ -284,12 +295,26 @@ class Explorer(QObject):
             window.resizeDocks([dock, below], heights, Qt.Orientation.Vertical)
         self.arranged.emit()
 
-    def _install_keys(self) -> None:
-        assert self.clusters_view is not None
-        # The panel of the map may be in a window of its own.
-        for widget in (self.map_view and self.map_view.panel, self.gallery):
-            if widget is not None:
-                self.clusters_view.install_keys(widget)
+    def _serve_keys(self) -> None:
+        if self.map_view is not None:
+            # It may be in a window of its own.
+            self.keys.serve(self.map_view.panel)
+        if self.gallery is not None:
+            self.keys.serve(self.gallery, self.gallery.framed, self.gallery.let_go)
+        self.keys.serve(self._beside)
+
+    def _serve_images(self) -> None:
+        window = self._window()
+        center = window.centralWidget() if window is not None else None
+        if center is not None:
+            canvases = center.findChildren(QOpenGLWidget)
+            self.keys.serve_images(self._viewer, canvases, lambda: self.link.lasso_drawing)
+
+    def _show_assigned(self, what: str) -> None:
+        """Show what a key has done, or why it could not."""
+        self._viewer.status = what
+        if self.map_view is not None:
+            self.map_view.show_done(what)
 
     def _on_map_closed(self) -> None:
         self.map_view = None

@@ -7,6 +7,7 @@ probability lies in 0..1. ``Recipe.paper`` is the published method (Böhm, Beren
 """
 
 from napari_tsimcne.recipe._augmentations import VIEWS, Augmentations
+from napari_tsimcne.recipe._changes import Change, changes, preset_text
 from napari_tsimcne.recipe._models import (
     Network,
     Normalization,
@@ -31,6 +32,7 @@ __all__ = [
     "VIEWS",
     "Augmentations",
     "Background",
+    "Change",
     "Depth",
     "Grid",
     "Network",
@@ -44,5 +46,7 @@ __all__ = [
     "Recipe",
     "Stage",
     "Unit",
+    "changes",
     "map_stage",
+    "preset_text",
 ]

@@ -10,8 +10,9 @@ from typing import Literal
 from platformdirs import user_data_path
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.recipe import preset_text
 from napari_tsimcne.runs._files import write_text
-from napari_tsimcne.runs._run_info import read_info
+from napari_tsimcne.runs._run_info import read_info, read_recipe
 from napari_tsimcne.runs._training_record import is_training
 
 MOST = 50
@@ -20,10 +21,14 @@ MOST = 50
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run without its whole map: ``training`` in some process, or ``cut off``."""
+    """A run without its whole map: ``training`` in some process, or ``cut off``.
+
+    ``preset``: how it is learnt, as of `preset_text`.
+    """
 
     folder: Path
     state: Literal["training", "cut off"]
+    preset: str
 
 
 def recent_runs() -> list[Path]:
@@ -54,13 +59,13 @@ def unfinished_runs() -> list[UnfinishedRun]:
     found = []
     for folder in recent_runs():
         try:
-            info = read_info(folder)
+            info, preset = read_info(folder), preset_text(read_recipe(folder))
         except InputError:
             continue  # gone, or damaged
         if is_training(folder):
-            found.append(UnfinishedRun(folder, "training"))
+            found.append(UnfinishedRun(folder, "training", preset))
         elif info.state == "cut":
-            found.append(UnfinishedRun(folder, "cut off"))
+            found.append(UnfinishedRun(folder, "cut off", preset))
     return found
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from napari_tsimcne.recipe import Grid, Objects, Recipe
+from napari_tsimcne.recipe import Grid, Objects, Recipe, preset_text
 
 LISTED = 12
 """Images, columns and the like that are named, before the rest is counted."""
@@ -28,7 +28,7 @@ def recipe_words(recipe: Recipe) -> list[str]:
     ]
     network = recipe.network
     return [
-        f"preset {recipe.preset}, seed {recipe.seed}",
+        f"preset {preset_text(recipe)}; seed {recipe.seed}",
         _patches(recipe),
         f"values normalised by {recipe.normalization.method}",
         f"views vary {', '.join(views) or 'nothing'}",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction, QColor, QKeySequence, QShortcut
+from qtpy.QtGui import QAction, QColor, QKeySequence
 from qtpy.QtWidgets import (
     QCheckBox,
     QColorDialog,
@@ -35,6 +34,7 @@ from napari_tsimcne.explore import (
     percent,
 )
 from napari_tsimcne.gui._fields import Choice
+from napari_tsimcne.gui._keys import Keys
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.clusters._automatic import AutomaticClusters
@@ -59,19 +59,21 @@ class ClustersView(QWidget):
     ----------
     exploration, crops
         Of one run.
+    keys
+        That work in this panel, too; its own where none are given.
     """
 
     painting_wanted = Signal(bool)
 
-    def __init__(self, exploration: Exploration, crops: Crops) -> None:
+    def __init__(self, exploration: Exploration, crops: Crops, keys: Keys | None = None) -> None:
         super().__init__()
+        self.keys = keys or Keys(exploration, self)
         self._exploration = exploration
         self._clusters, self._selection = exploration.clusters, exploration.selection
         self._history = exploration.history
         self._pictures = TypicalPictures(exploration, crops, self)
         self.model = ClustersModel(exploration, self._pictures, self)
         self.actions_by_name: dict[str, QAction] = {}
-        self._shortcuts: dict[QWidget, list[QShortcut]] = {}
         self._noted: int | None = None
         self._build()
         self._ties = Ties(
@@ -79,6 +81,8 @@ class ClustersView(QWidget):
             (self._clusters.changed, self._on_clusters),
             (self._selection.changed, self._refresh),
             (self._history.changed, self._refresh),
+            (self.keys.assigned, self._on_assigned),
+            (self.keys.refused, self._say),
         )
         self.install_keys(self)
         self._on_clusters()
@@ -88,12 +92,8 @@ class ClustersView(QWidget):
         self._ties.cut()
         self._pictures.release()
         self.automatic.release()
-        for shortcuts in self._shortcuts.values():
-            for shortcut in shortcuts:
-                # A widget that is gone took its keys along.
-                with suppress(RuntimeError):
-                    shortcut.setParent(None)
-        self._shortcuts.clear()
+        if self.keys.parent() is self:
+            self.keys.release()
 
     # --- widgets ------------------------------------------------------------------------------
 
@@ -174,38 +174,8 @@ class ClustersView(QWidget):
     # --- keys ---------------------------------------------------------------------------------
 
     def install_keys(self, widget: QWidget) -> None:
-        """Let keys 0 to 9 assign the selection while a widget, or one inside it, has focus.
-
-        Once a widget; text fields keep their digits.
-        """
-        if widget in self._shortcuts:
-            return
-        self._shortcuts[widget] = []
-        for number in range(10):
-            shortcut = QShortcut(QKeySequence(str(number)), widget)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(lambda n=number: self.assign_key(n))
-            self._shortcuts[widget].append(shortcut)
-        if widget is not self:
-            widget.destroyed.connect(lambda: self._shortcuts.pop(widget, None))
-
-    def assign_key(self, number: int) -> None:
-        """Put the selection into the cluster of a number; the next number makes a new one.
-
-        0 takes it out of whichever clusters it is in.
-        """
-        self._say("")
-        mask, there = self._selection.mask, self._clusters.all
-        if not mask.any():
-            self._say("Select patches first, on the map, in the gallery or in an image.")
-        elif number == 0:
-            self._clusters.release(mask)
-        elif number <= len(there):
-            self._clusters.assign(there[number - 1].id, mask)
-        elif number == len(there) + 1:
-            self._clusters.create(mask)
-        else:
-            self._say(f"There is no cluster {number}: the key {len(there) + 1} makes the next one.")
+        """Let the keys work while a widget, or one inside it, has the focus; once a widget."""
+        self.keys.serve(widget)
 
     # --- what can be done ---------------------------------------------------------------------
 
@@ -279,6 +249,9 @@ class ClustersView(QWidget):
     def _say(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
+
+    def _on_assigned(self, what: str) -> None:
+        self._say("")
 
     def _choose(self, ids: list[int]) -> None:
         rows = [row for row in map(self.model.row_of, ids) if row is not None]

@@ -96,6 +96,17 @@ class Gallery(Panel):
         self._ranking = False
         self._show_selection()
 
+    def framed(self) -> np.ndarray:
+        """Return the patches, (n,), whose pictures are framed: clicked or marked."""
+        return self.pictures.marked
+
+    def let_go(self) -> None:
+        """Frame nothing; where nothing is framed, select nothing."""
+        if len(self.framed()):
+            self.pictures.clearSelection()
+        else:
+            self._exploration.selection.clear()
+
     # --- widgets ------------------------------------------------------------------------------
 
     def _build(self) -> None:
@@ -126,6 +137,7 @@ class Gallery(Panel):
         self.bar.select_shown_wanted.connect(lambda: self._select(self.pictures.rows))
         self.bar.back_wanted.connect(self.show_selection)
         self.pictures.clicked_patch.connect(self._on_clicked)
+        self.pictures.marks_changed.connect(self.bar.show_framed)
         self.pictures.customContextMenuRequested.connect(self._open_menu)
         for job in (self._sorting, self._searching):
             job.busy_changed.connect(self._show_busy)

@@ -41,6 +41,11 @@ LONGEST_NAME = 16
 ORDER_LENGTH = 12
 """Letters that the box of orders has room for; its list has room for all."""
 
+KEYS = "The keys 0 to 9 put all selected patches into a cluster, or out of theirs."
+KEYS_OF_FRAMED = (
+    "The keys 0 to 9 put the framed patches alone into a cluster, or out of theirs.\n"
+    "Escape takes the frames away."
+)
 LIST_MARGIN = 30
 SPACE = 4
 
@@ -68,7 +73,8 @@ class GalleryBar(QWidget):
         layout.setHorizontalSpacing(SPACE)
         layout.setVerticalSpacing(SPACE)
         self.title = QLabel()
-        self._title = self._doing = ""
+        self._title = self._doing = self._framed = ""
+        self.title.setToolTip(KEYS)
         self._build_order(columns)
         self._build_size()
         self._build_search()
@@ -118,10 +124,17 @@ class GalleryBar(QWidget):
             box.setChecked(self._crops.shown[channel])
             box.setIcon(_swatch(self._crops.channel_color(channel)))
 
+    def show_framed(self, count: int) -> None:
+        """Tell how many pictures are framed, on which the keys 0 to 9 act then."""
+        self._framed = f"{count:,} framed of " if count else ""
+        self.title.setToolTip(KEYS_OF_FRAMED if count else KEYS)
+        self.show_busy(self._doing)
+
     def _show(self, *, ranking: bool, title: str) -> None:
         self._title = title
-        # Nothing moves while it says that something is being done.
-        longest = max((title, SEARCHING), key=self.title.fontMetrics().horizontalAdvance)
+        # Nothing moves while it says that something is being done, or is framed.
+        texts = (title, f"100 framed of {title}", SEARCHING)
+        longest = max(texts, key=self.title.fontMetrics().horizontalAdvance)
         self.title.setMinimumWidth(self.title.fontMetrics().horizontalAdvance(longest))
         self.show_busy(self._doing)
         for widget in (self.similar_button, self.growing, self.ordering):
@@ -132,7 +145,7 @@ class GalleryBar(QWidget):
     def show_busy(self, doing: str) -> None:
         """Say what is being done, in place of the title; nothing, where there is nothing."""
         self._doing = doing
-        self.title.setText(doing or self._title)
+        self.title.setText(doing or self._framed + self._title)
 
     # --- widgets ------------------------------------------------------------------------------
 

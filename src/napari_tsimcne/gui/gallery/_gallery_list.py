@@ -150,10 +150,11 @@ class PictureList(QListView):
     """Pictures of patches; some of them may be marked, as in any list.
 
     ``clicked_patch`` is emitted with the patch whose picture was clicked, or on which Enter was
-    pressed.
+    pressed, ``marks_changed`` with how many are marked.
     """
 
     clicked_patch = Signal(int)
+    marks_changed = Signal(int)
 
     def __init__(self, exploration: Exploration, crops: Crops) -> None:
         super().__init__()
@@ -174,6 +175,7 @@ class PictureList(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.clicked.connect(self._on_clicked)
+        self.selectionModel().selectionChanged.connect(self._on_marks)
 
     @property
     def rows(self) -> np.ndarray:
@@ -199,6 +201,7 @@ class PictureList(QListView):
         self._fit_grid()
         if 0 < len(marked) <= MOST_MARKS_KEPT:
             self._mark(np.flatnonzero(np.isin(rows, marked)))
+        self._on_marks()
         if stay and down:
             self.executeDelayedItemsLayout()
         self.verticalScrollBar().setValue(down if stay else 0)
@@ -227,6 +230,9 @@ class PictureList(QListView):
 
     def keyboardSearch(self, text: str) -> None:  # noqa: N802
         """Do not search captions for typed letters: it would take long, and find nothing."""
+
+    def _on_marks(self, *_: Any) -> None:
+        self.marks_changed.emit(len(self.marked))
 
     def _fit_grid(self) -> None:
         if not len(self.rows):

@@ -52,6 +52,11 @@ class ImageLasso:
         """Whether a drag draws."""
         return self._on
 
+    @property
+    def drawing(self) -> bool:
+        """Whether an outline is being drawn."""
+        return self._drawing
+
     def switch(self, on: bool) -> None:
         """Switch the tool on or off."""
         if on == self._on:

@@ -141,6 +141,11 @@ class ImageLink:
 
     # --- image to map -------------------------------------------------------------------------
 
+    @property
+    def lasso_drawing(self) -> bool:
+        """Whether an outline is being drawn over the images."""
+        return self._lasso.drawing
+
     def set_image_lasso(self, on: bool) -> None:
         """Switch the lasso on the images on or off; it stays on until it is switched off."""
         self._lasso.switch(on)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -120,7 +121,7 @@ class MapView(QWidget):
         self.setMinimumSize(300, 280)
         self.bar = MapBar(self.tools, exploration.history)
         self.find_bar, self.legend = FindBar(exploration), Legend(coloring)
-        self._count = QLabel()
+        self._count, self._done = QLabel(), QLabel()
         self._notice = QLabel(NO_MAP_YET)
         self._notice.setWordWrap(True)
         self._notice.setContentsMargins(6, 2, 6, 2)
@@ -129,7 +130,11 @@ class MapView(QWidget):
         self.legend_button.setChecked(True)
         foot = QHBoxLayout()
         foot.setContentsMargins(6, 0, 4, 2)
-        foot.addWidget(self._count, stretch=1)
+        foot.addWidget(self._count)
+        # As long as it may be: it never widens the map.
+        self._done.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._done.setIndent(12)
+        foot.addWidget(self._done, stretch=1)
         foot.addWidget(self.legend_button)
         left = QVBoxLayout()
         left.setSpacing(2)
@@ -371,11 +376,17 @@ class MapView(QWidget):
         self._nearest.rebuild()
         self.pictures.move()
 
+    def show_done(self, what: str) -> None:
+        """Show below the map what was done, until the selection changes."""
+        self._done.setText(what)
+        self._done.setToolTip(what)
+
     def _on_selection(self) -> None:
         if self._looked_at is not None:
             self._looked_at = None
             self._show_marks()
         selection = self.exploration.selection
+        self._done.clear()
         self._count.setText(f"{len(selection):,} of {len(self.exploration):,} selected")
 
 

@@ -10,6 +10,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QSlider, QToolButton, QWidget
 from superqt import QRangeSlider
 
+from napari_tsimcne.gui._wheel import keep_wheel
+
 NAME_WIDTH, VALUE_WIDTH, ARROW_WIDTH = 118, 96, 18
 """Of the columns of a row, in pixels; the slider takes the rest."""
 
@@ -114,6 +116,7 @@ class AugmentationRow(QWidget):
             grid.addWidget(line.slider, at, 1)
             grid.addWidget(line.value_label, at, 2)
             line.slider.valueChanged.connect(self.changed)
+        keep_wheel(self)
         self._refresh()
 
     def values(self) -> dict[str, Any]:
@@ -160,7 +163,9 @@ class _Line:
         self.title.setIndent(20)
         self.value_label = QLabel(parent)
         of_range = field.name in RANGES
-        self.slider: Any = _RangeSlider(parent) if of_range else _Slider(parent)
+        self.slider: Any = (
+            _RangeSlider(parent) if of_range else QSlider(Qt.Orientation.Horizontal, parent)
+        )
         self.slider.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.slider.setAccessibleName(field.title or field.tip)
         self.slider.setMinimumWidth(60)
@@ -209,16 +214,6 @@ class _Line:
         self.value_label.setText(self.field.text(self.value))
 
 
-class _Slider(QSlider):
-    """Leaves the wheel to the form, which scrolls by it."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal, parent)
-
-    def wheelEvent(self, event: Any) -> None:  # noqa: N802
-        event.ignore()
-
-
 class _RangeSlider(QRangeSlider):
     """Has ends that may meet, and that the arrow keys move: the upper, with Shift the lower."""
 
@@ -227,9 +222,6 @@ class _RangeSlider(QRangeSlider):
         # The least distance of the ends.
         self.setSingleStep(0)
         self._pressed_at = 0.0
-
-    def wheelEvent(self, event: Any) -> None:  # noqa: N802
-        event.ignore()
 
     def keyPressEvent(self, event: Any) -> None:  # noqa: N802
         step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(event.key(), 0)

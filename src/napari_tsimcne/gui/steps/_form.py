@@ -68,7 +68,7 @@ class TrainingForm(QWidget):
             form.changed.connect(self._on_changed)
         self.views.changed.connect(self._on_recipe_changed)
         self.training.changed.connect(self._on_recipe_changed)
-        self.training.preset.currentTextChanged.connect(self._take_published_views)
+        self.training.preset.currentIndexChanged.connect(self._take_published_views)
         self.patches.depth_method.currentIndexChanged.connect(self._take_plane)
         self.placing.found.connect(self._on_found)
         self.placing.failed.connect(self._on_failed)
@@ -177,9 +177,10 @@ class TrainingForm(QWidget):
         if plane is not None and self.patches.depth_method.value == "plane":
             self.patches.plane.setValue(plane)
 
-    def _take_published_views(self, preset: str) -> None:
+    def _take_published_views(self) -> None:
         """Show the views of the published strategies, which are of natural images; or ours."""
-        published, shown = preset.startswith("paper"), self.views.augmentations()
+        published = self.training.preset.value.startswith("paper")
+        shown = self.views.augmentations()
         if published != (shown == VIEWS["natural"]):
             rgb = self.placed is not None and self.placed.inputs.images[0].rgb
             kind = "natural" if published else "histology" if rgb else "fluorescence"

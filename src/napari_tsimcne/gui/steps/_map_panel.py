@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui.dialogs._moved import missing_text
+from napari_tsimcne.recipe import preset_text
 from napari_tsimcne.runs import missing_images
 
 
@@ -105,7 +106,10 @@ class MapPanel(QWidget):
         if explorer is None:
             return "No map yet: train one, or open a run."
         count = len(explorer.exploration)
-        return f"{explorer.run.folder.name}: {selected:,} of {count:,} patches selected"
+        return (
+            f"{explorer.run.folder.name} ({preset_text(explorer.run.recipe)}): "
+            f"{selected:,} of {count:,} patches selected"
+        )
 
     def _show_missing(self, explorer: Explorer | None) -> None:
         """Say which images are not where they were; they are looked for once a run is shown."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -12,6 +13,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -30,11 +32,28 @@ from napari_tsimcne.gui._fields import (
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.steps._training_time import TrainingTime
-from napari_tsimcne.recipe import PRESETS, Augmentations, Background, Depth, Patches, Recipe
+from napari_tsimcne.recipe import (
+    PRESETS,
+    Augmentations,
+    Background,
+    Change,
+    Depth,
+    Patches,
+    Recipe,
+    changes,
+)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 MOST_STAGES = max(len(preset().stages) for preset in PRESETS.values())
-NOTHING_YET = "How long it takes is told once there are patches."
+NOTHING_YET = "How long it takes is shown here once there are patches."
+PRESET_TIP = (
+    "How the map is learnt.\n"
+    "quick: a useful map, in minutes also without a GPU.\n"
+    "thorough: the same with four times as many epochs.\n"
+    "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
+    "paper are the publication's further strategies.\n"
+    "Choose a preset again, or press Reset, to take back what was changed."
+)
 GIBIBYTE = 2**30
 
 
@@ -56,10 +75,13 @@ class TrainForm(QWidget):
         self._basis: EstimateAsked | None = None
         self._build()
         self._take_preset()
+        self._show_changes()
         self.time.tell(NOTHING_YET)
         self.time.devices_found.connect(self._take_devices)
         self.time.batch_wanted.connect(self.batch_size.setValue)
         self.preset.currentIndexChanged.connect(self._on_preset)
+        # Chosen again, a preset is as it was made.
+        self.preset.activated.connect(self._reset)
         for field in (*self.epochs, self.batch_size, self.seed):
             field.valueChanged.connect(self._on_change)
         self.device.currentIndexChanged.connect(self._on_change)
@@ -76,10 +98,7 @@ class TrainForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self.preset = Choice(
             [(name, name) for name in PRESETS],
-            "quick: a useful map, in minutes also without a GPU.\n"
-            "thorough: the same with four times as many epochs.\n"
-            "paper: exactly as published, 1500 epochs; hours on a GPU. The others starting with\n"
-            "paper are the publication's further strategies.",
+            PRESET_TIP,
         )
         self.device = Choice(
             [(name, name) for name in DEVICES],
@@ -88,8 +107,13 @@ class TrainForm(QWidget):
         )
         self.memory = QLabel()
         self.memory.setWordWrap(True)
+        self.reset = QToolButton()
+        self.reset.setText("Reset")
+        self.reset.clicked.connect(self._reset)
+        preset = side_by_side(self.preset, self.reset)
+        preset.layout().setStretch(0, 1)
         form = form_layout()
-        add_rows(form, [("Preset", self.preset)])
+        add_rows(form, [("Preset", preset)])
         form.addRow(self.time)
         add_rows(form, [("Device", self.device)])
         form.addRow(self.memory)
@@ -142,6 +166,41 @@ class TrainForm(QWidget):
         self._quietly(self._take_preset)
         self._on_change()
 
+    def _reset(self) -> None:
+        """Take all of the preset, the seed included."""
+
+        def take() -> None:
+            self._take_preset()
+            self.seed.setValue(0)
+
+        if self.changes():
+            self._quietly(take)
+            self._on_change()
+
+    def changes(self) -> tuple[Change, ...]:
+        """Return in what the choices differ from the preset."""
+        try:
+            return changes(self._recipe())
+        except ValueError:
+            # What cannot be is told where the recipe is needed.
+            return (Change("epochs", "without a map", "with one"),)
+
+    def _show_changes(self) -> None:
+        """Name the preset by what it is now: changed, or as it was made."""
+        found = self.changes()
+        names = ", ".join(change.what for change in found)
+        for i in range(self.preset.count()):
+            name = self.preset.itemData(i)
+            changed = i == self.preset.currentIndex() and bool(names)
+            self.preset.setItemText(i, f"{name}, changed: {names}" if changed else name)
+        lines = "\n".join(map(str, found))
+        self.preset.setToolTip(f"Changed: {lines}\n\n{PRESET_TIP}" if found else PRESET_TIP)
+        self.reset.setEnabled(bool(found))
+        self.reset.setToolTip(
+            f"Take back what was changed:\n{lines}" if found
+            else f"Nothing is changed: this is the preset {self.preset.value}."
+        )  # fmt: skip
+
     def _quietly(self, change: Callable[[], None]) -> None:
         fields = (self.preset, *self.epochs, self.batch_size, self.seed)
         for field in fields:
@@ -173,13 +232,15 @@ class TrainForm(QWidget):
         ValueError
             Where choices do not fit together, with what to change.
         """
+        return self._recipe(
+            patches, depth=depth, background=background, rgb=rgb, augmentations=augmentations
+        )
+
+    def _recipe(self, patches: Patches | None = None, **of_images: Any) -> Recipe:
         preset = PRESETS[self.preset.value]
         return preset(
             patches,
-            depth=depth,
-            background=background,
-            rgb=rgb,
-            augmentations=augmentations,
+            **of_images,
             epochs=[field.value() for field in self.epochs[: len(preset().stages)]],
             batch_size=self.batch_size.value(),
             seed=self.seed.value(),
@@ -233,6 +294,7 @@ class TrainForm(QWidget):
             self.time.tell("How long it takes was not measured before a training began.")
 
     def _on_change(self) -> None:
+        self._show_changes()
         self._show_device()
         if self._basis is not None:
             self._follow_choices(self._basis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 
 from qtpy.QtCore import Signal
@@ -46,15 +47,17 @@ class UnfinishedRuns(QFrame):
         self.setVisible(self._run is not None)
         if self._run is None:
             return
-        name = self._run.folder.name
+        name, preset = escape(self._run.folder.name), escape(self._run.preset)
         if self._run.state == "training":
-            self.label.setText(f"The run <b>{name}</b> is still being trained.")
-            self.open_button.setText("Attach")
-            self.open_button.setToolTip("Follow the training, and see its map form.")
+            self.label.setText(f"The run <b>{name}</b> ({preset}) is still being trained.")
+            self.open_button.setText("Show it")
+            self.open_button.setToolTip("Show this run, and how its map forms.")
         else:
-            self.label.setText(f"The training of <b>{name}</b> was cut off.")
+            self.label.setText(f"The training of <b>{name}</b> ({preset}) was cut off.")
             self.open_button.setText("Resume")
-            self.open_button.setToolTip("Train on from the last checkpoint.")
+            self.open_button.setToolTip(
+                "Open this run and train on from its last checkpoint, at most a minute old."
+            )
         self.label.setToolTip(str(self._run.folder))
 
     def _on_open(self) -> None:
