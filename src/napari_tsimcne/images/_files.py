@@ -6,14 +6,16 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatch
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._bioio import READERS, open_bioio
+from napari_tsimcne.images._names import seen, shown
 from napari_tsimcne.images._pillow import open_pillow
 from napari_tsimcne.images._source import ImageSource, reason_of
 from napari_tsimcne.images._tiff import open_tiff
@@ -33,6 +35,12 @@ _PILLOW = {
     "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
     "PPM": re.compile(rb"P[1-6]\s"),
 }
+
+
+_POINTERS = (b"/annex/objects/", b"version https://git-lfs")
+"""What data managers put in the place of contents that were not fetched."""
+
+FETCH = "fetch it (git annex get, datalad get or git lfs pull), or correct the link"
 
 
 class Skipped(NamedTuple):
@@ -79,6 +87,7 @@ def open_images(
     skipped: list[Skipped] = []
     known: set[tuple[Path | None, int]] = set()
     for file, name in zip(files, distinct_names(files), strict=True):
+        own = shown(file.name)
         try:
             opened = open_file(file)
             if axes is not None:
@@ -89,7 +98,7 @@ def open_images(
         # Each file of an OME-TIFF in several files opens all of it.
         new = [image for image in opened if (image.path, image.series) not in known]
         known.update((image.path, image.series) for image in new)
-        images += [image.renamed(name + image.name.removeprefix(file.name)) for image in new]
+        images += [image.renamed(name + image.name.removeprefix(own)) for image in new]
     if not images:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
         raise InputError(f"none of {len(files)} files could be read ({reasons})")
@@ -107,8 +116,9 @@ def open_file(path: str | PathLike[str]) -> list[ImageSource]:
         Where the file is missing or no image that can be read whole.
     """
     path = Path(path)
+    name = shown(path.name)
     try:
-        images = _open(path)
+        images = _open(path, name)
     except InputError:
         raise
     except MemoryError as error:
@@ -119,29 +129,36 @@ def open_file(path: str | PathLike[str]) -> list[ImageSource]:
         replace(
             image,
             series=number,
-            name=image.name + f"#{number}" * (number > 0 and image.name == path.name),
+            name=image.name + f"#{number}" * (number > 0 and image.name == name),
         )
         for number, image in enumerate(images)
     ]
 
 
-def _open(path: Path) -> list[ImageSource]:
+def _open(path: Path, name: str) -> list[ImageSource]:
     """Open a file with the reader that its first bytes ask for."""
     if path.is_dir() and is_zarr(path):
-        return open_zarr(path, path.name)
+        return open_zarr(path, name)
+    if _leads_nowhere(path):
+        raise InputError(
+            f"its content is missing: it is a link to {shown(path.readlink())}, which leads "
+            f"nowhere; {FETCH}"
+        )
     if not path.is_file():
-        raise InputError(f"the file {path} does not exist")
+        raise InputError(f"the file {shown(path)} does not exist")
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(64)
+    if start.startswith(_POINTERS):
+        raise InputError(f"it holds a note instead of its content, which is missing; {FETCH}")
     if not start:
         raise InputError("the file is empty")
     if path.suffix.lower() in READERS:
-        return open_bioio(path, path.name)
+        return open_bioio(path, name)
     if _TIFF.match(start):
-        return open_tiff(path, path.name)
+        return open_tiff(path, name)
     for kind, magic in _PILLOW.items():
         if magic.match(start):
-            return open_pillow(path, path.name, kind)
+            return open_pillow(path, name, kind)
     raise InputError(
         "it is in none of the formats that can be read (TIFF, OME-Zarr, PNG, JPEG, BMP, WebP, "
         "PPM): save it as TIFF"
@@ -160,45 +177,92 @@ def find_files(sources: Iterable[str | PathLike[str]]) -> list[Path]:
     """
     found: list[Path] = []
     for source in sources:
-        path = Path(source).expanduser()
-        if path.is_file() or (path.is_dir() and is_zarr(path)):
+        path = seen(source)
+        if path.is_file() or (path.is_dir() and is_zarr(path)) or _leads_nowhere(path):
             files = [path]
         elif path.is_dir():
             files = _in_folder(path)
             if not files:
                 kinds = ", ".join(sorted(s[1:] for s in SUFFIXES))
-                raise InputError(f"the folder {path} holds no image ({kinds}, or Zarr)")
+                raise InputError(f"the folder {shown(path)} holds no image ({kinds}, or Zarr)")
         else:
             files = _matching(path)
             if not files:
-                raise InputError(f"no file, folder or pattern {path} was found: check the path")
+                raise InputError(
+                    f"no file, folder or pattern {shown(path)} was found: check the path"
+                )
         found += sorted(files, key=_natural)
-    return list(dict.fromkeys(file.resolve() for file in found))
+    return list(dict.fromkeys(found))
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    files: list[Path] = []
-    for root, folders, names in os.walk(folder):
-        inner = [Path(root, name) for name in folders if not name.startswith(".")]
-        zarrs = [path for path in inner if is_zarr(path)]
-        folders[:] = [path.name for path in inner if path not in zarrs]
-        files += zarrs
-        files += [
-            Path(root, name)
-            for name in names
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
-        ]
-    return files
+    return [
+        path for path in files_below(folder) if path.suffix.lower() in SUFFIXES or is_zarr(path)
+    ]
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield files and Zarr folders below a folder; linked folders are entered, but for circles."""
+    # Of each folder, those that lie around it, and all above the first.
+    around = {folder: {_identity(one) for one in (folder, *folder.resolve().parents)}}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        known = around.pop(Path(root))
+        entered = []
+        for name in folders:
+            path = Path(root, name)
+            if name.startswith("."):
+                continue
+            if is_zarr(path):
+                yield path
+            elif (identity := _identity(path)) not in known:
+                entered.append(name)
+                around[path] = {*known, identity}
+        folders[:] = sorted(entered)
+        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _identity(folder: Path) -> tuple[int, int] | Path:
+    """Tell a folder from others, whatever links lead to it."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return folder
+    # Some systems have no numbers of files.
+    return (status.st_dev, status.st_ino) if status.st_ino else folder.resolve()
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether it is a link whose content is missing."""
+    return path.is_symlink() and not path.exists()
 
 
 def _matching(pattern: Path) -> list[Path]:
-    # A pattern may be absolute, which Path.glob does not take.
-    paths = [Path(match) for match in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207
+    # Folders that are there are taken as they are called, brackets and all.
+    there = next(folder for folder in pattern.parents if folder.is_dir())
+    wanted = pattern.parts[len(there.parts) :]
+    if "**" in wanted:  # which would go round in circles of links
+        paths = [
+            path for path in files_below(there) if _fits(path.parts[len(there.parts) :], wanted)
+        ]
+    else:
+        # A pattern may be absolute, which Path.glob does not take.
+        expression = str(Path(glob.escape(str(there)), *wanted))
+        paths = [Path(match) for match in glob.glob(expression)]  # noqa: PTH207
     return [
         path
         for path in paths
-        if (path.is_file() or is_zarr(path)) and not any(map(is_zarr, path.parents))
+        if (path.is_file() or is_zarr(path) or _leads_nowhere(path))
+        and not any(map(is_zarr, path.parents))
     ]
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether the parts of a path fit those of a pattern, of which ``**`` is any number."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_fits(parts[n:], pattern[1:]) for n in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
@@ -206,14 +270,15 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdigit() else (1, part) for part in parts]
 
 
-def distinct_names(files: list[Path]) -> list[str]:
-    names = [file.name for file in files]
+def distinct_names(files: Sequence[Path]) -> list[str]:
+    """Name files by their names as they are seen, with as many folders as tell them apart."""
+    names = [shown(file.name) for file in files]
     for depth in range(2, 30):
         counts = Counter(names)
         if max(counts.values(), default=1) == 1:
             break
         names = [
-            name if counts[name] == 1 else "/".join(file.parts[-depth:])
+            name if counts[name] == 1 else shown("/".join(file.parts[-depth:]))
             for name, file in zip(names, files, strict=True)
         ]
     return names

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images._names import (
+    Name,
+    folded,
+    image_stems,
+    label_stems,
+    near,
+    parse,
+    stem,
+    tidy,
+)
 from napari_tsimcne.images._source import ImageSource
-
-_ENDING = re.compile(r"[_\-. ](cp_masks?|labels?|masks?|seg|segmentation)$", re.IGNORECASE)
 
 
 def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> dict[
     str, ImageSource
 ]:  # fmt: skip
-    """Find the label image of each image.
+    """Find the label image of each image by their names.
 
-    One image and one label image belong together. Else names decide: what is before the first
-    dot, without an ending such as ``_labels``, ``_mask``, ``_seg`` or ``_cp_masks``; where that
-    fits several, the one that has most folders in common.
+    A label image is named like its image, with or without endings such as ``_labels``, ``_mask``,
+    ``_seg`` or ``_cp_masks``, taken from the end; of several images that fit it belongs to the one
+    whose name it repeats most of, then to the one with which it has most folders in common. One
+    image and one label image belong together unless the label image is named after another.
 
     Returns
     -------
@@ -32,37 +42,144 @@ def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) ->
         Where an image has no label image, or several that fit equally well.
     """
     if len(images) == len(labels) == 1:
+        _check_may_belong(images[0], labels[0])
         return {images[0].name: labels[0]}
-    by_stem: dict[str, list[ImageSource]] = {}
+    fitting: dict[str, list[ImageSource]] = {image.name: [] for image in images}
+    owners = _Owners(images)
     for label in labels:
-        for stem in {_stem(label.name), _without_ending(_stem(label.name))}:
-            by_stem.setdefault(stem, []).append(label)
-    pairs: dict[str, ImageSource] = {}
-    missing: list[str] = []
-    ambiguous: list[str] = []
-    for image in images:
-        found = _nearest(image, by_stem.get(_stem(image.name), []))
-        if len(found) == 1:
-            pairs[image.name] = found[0]
-        else:
-            (ambiguous if found else missing).append(image.name)
+        owned = owners.of(label)
+        if len(owned) > 1:
+            # All of them may have a nearer one.
+            names = [image.name for image in owned]
+            fitting |= {name: [*fitting[name], label] for name in names}
+        elif owned:
+            fitting[owned[0].name].append(label)
+    fitting = {image.name: _nearest(image, fitting[image.name]) for image in images}
+    missing = [image for image in images if not fitting[image.name]]
     if missing:
-        raise InputError(
-            f"no label image was found for {_list(missing)}: name it like the image, for example "
-            f"{_stem(missing[0])}_labels.tif"
-        )
+        raise InputError(_missing(missing, labels))
+    ambiguous = [name for name, found in fitting.items() if len(found) > 1]
     if ambiguous:
+        several = " and ".join(f"'{label.name}'" for label in fitting[ambiguous[0]][:3])
         raise InputError(
-            f"several label images fit {_list(ambiguous)}: keep one, or put it in a folder named "
-            "as the image's"
+            f"several label images fit {_list(ambiguous)}: {several}; keep one, or put it in a "
+            "folder named as the image's"
         )
+    pairs = {name: found[0] for name, found in fitting.items()}
     _check_used_once(pairs)
     return pairs
 
 
 def named_alike(image: str, label: str) -> bool:
     """Whether a label image of one name belongs to an image of another, by the rules of names."""
-    return _stem(image) in {_stem(label), _without_ending(_stem(label))}
+    of_image, of_label = parse(image), parse(label)
+    return _place(of_image) == _place(of_label) and any(
+        folded(own) == folded(claim)
+        for own in image_stems(of_image.file) for claim in label_stems(of_label.file)
+    )  # fmt: skip
+
+
+_FORMS: tuple[Callable[[str], str], ...] = (tidy, folded)
+
+
+class _Owners:
+    """Finds the images that label images are named after."""
+
+    def __init__(self, images: Sequence[ImageSource]) -> None:
+        self._levels: list[dict[tuple, list[ImageSource]]] = [{}, {}, {}, {}]
+        for image in images:
+            parsed = _parsed(image)
+            plain, *further = image_stems(parsed.file)
+            place = _place(parsed)
+            for level, form in enumerate(_FORMS):
+                self._add(level, (form(plain), place), image)
+                for other in further:
+                    self._add(2 + level, (form(other), place), image)
+
+    def _add(self, level: int, key: tuple, image: ImageSource) -> None:
+        self._levels[level].setdefault(key, []).append(image)
+
+    def of(self, label: ImageSource) -> list[ImageSource]:
+        """Return the images a label image may belong to: those whose names it repeats most of."""
+        parsed = _parsed(label)
+        for level, known in enumerate(self._levels):
+            form = _FORMS[level % 2]
+            for claim in label_stems(parsed.file):
+                found = known.get((form(claim), _place(parsed)), [])
+                # A file is not its own label image.
+                found = [image for image in found if not _is_same_file(image, label)]
+                if found:
+                    return self._closest(found, label)
+        return []
+
+    @staticmethod
+    def _closest(found: list[ImageSource], label: ImageSource) -> list[ImageSource]:
+        shared = [len(_folders(image) & _folders(label)) for image in found]
+        near = [image for image, n in zip(found, shared, strict=True) if n == max(shared)]
+        # Of A01.tif and A01.png, the one whose whole name is repeated.
+        file = folded(_parsed(label).file)
+        return [one for one in near if file.startswith(folded(_parsed(one).file))] or near
+
+
+def _parsed(image: ImageSource) -> Name:
+    """Take apart the name of a file as it is seen, with the place of an image within it."""
+    if image.path is None:
+        return parse(image.name)
+    parsed = parse(image.path.as_posix())
+    own = parse(image.name)
+    if parsed.inner[:1] == ("labels",):  # of an OME-Zarr, which are named after what they show
+        return replace(parsed, inner=(), series=own.series)
+    return replace(parsed, inner=own.inner or parsed.inner, series=own.series)
+
+
+def _place(name: Name) -> tuple:
+    """Return where an image is in its file."""
+    return tuple(map(folded, name.inner)), name.series
+
+
+def _is_same_file(image: ImageSource, label: ImageSource) -> bool:
+    return image.path is not None and (image.path, image.series) == (label.path, label.series)
+
+
+def _check_may_belong(image: ImageSource, label: ImageSource) -> None:
+    """Check that the only label image is not named after an image that is not there."""
+    own = {folded(one) for one in image_stems(_parsed(image).file)}
+    claims = [folded(one) for one in label_stems(_parsed(label).file)]
+    if own & set(claims) or "" in own or "" in claims:
+        return
+    if any(_begins_with(a, b) or _begins_with(b, a) for a in own for b in claims[-1:]):
+        return
+    if len(claims) > 1 or any(_same_pattern(one, claims[0]) for one in own):
+        raise InputError(
+            f"no label image was found for '{image.name}': '{label.name}' is named after another "
+            f"image; if it belongs to this one, name it {stem(image.name)}_labels.tif"
+        )
+
+
+def _begins_with(longer: str, shorter: str) -> bool:
+    """Whether a name is the beginning of another, up to a separator."""
+    rest = longer.removeprefix(shorter)
+    return rest != longer and not rest[:1].isalnum()
+
+
+def _same_pattern(one: str, other: str) -> bool:
+    """Whether names differ by numbers or a letter only, as those of the images of one folder do."""
+    patterns = [re.sub(r"\d+", "0", re.sub(r"\b[a-z](?=\d)", "a", name)) for name in (one, other)]
+    return patterns[0] == patterns[1]
+
+
+def _missing(images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> str:
+    names = [image.name for image in images]
+    text = f"no label image was found for {_list(names)}: "
+    if any(_is_same_file(images[0], label) for label in labels):
+        return (
+            f"{text}it is among the label images itself; leave label images out of the images, or "
+            f"name its label image like it, for example {stem(names[0])}_labels.tif"
+        )
+    hint = near(names[0], [label.name for label in labels], of_labels=True)
+    return f"{text}name it like the image, for example {stem(names[0])}_labels.tif" + (
+        f"; {hint}" if hint else ""
+    )
 
 
 def check_labels(image: ImageSource, labels: ImageSource) -> None:
@@ -93,22 +210,10 @@ def check_labels(image: ImageSource, labels: ImageSource) -> None:
             )
 
 
-def _stem(name: str) -> str:
-    """'wells/A01.ome.tif#1' gives 'A01#1', a field 'p.zarr/B/2/0' of a plate 'p/B/2/0'."""
-    parts = name.split("/")
-    file = max((i for i, part in enumerate(parts) if "." in part), default=len(parts) - 1)
-    base, *further = parts[file:]
-    series = re.search(r"#\d+$", base)
-    return "/".join([base.split(".")[0].split("#")[0] + (series[0] if series else ""), *further])
-
-
-def _without_ending(stem: str) -> str:
-    base, mark, further = re.match(r"([^#/]*)([#/]?)(.*)", stem).groups()  # type: ignore[union-attr]
-    return _ENDING.sub("", base) + mark + further
-
-
 def _nearest(image: ImageSource, labels: list[ImageSource]) -> list[ImageSource]:
     """Those with most folders in common with the image."""
+    if len(labels) < 2:
+        return labels
     shared = [len(_folders(image) & _folders(label)) for label in labels]
     return [label for label, n in zip(labels, shared, strict=True) if n == max(shared)]
 

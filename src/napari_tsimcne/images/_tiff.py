@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -42,7 +43,7 @@ def open_tiff(path: Path, name: str) -> list[ImageSource]:
     InputError
         Where the file holds no image, or does not hold all that it declares.
     """
-    with gathered_logs() as logs, tifffile.TiffFile(path) as tiff:
+    with gathered_logs() as logs, _seen(path) as file, tifffile.TiffFile(file) as tiff:
         pictures = _pictures(tiff)
         check_whole(tiff, [tiff.series[n] for one in pictures for n in one], logs)
         metadata = metadata_of(tiff)
@@ -145,7 +146,25 @@ def _shows_palette(tiff: tifffile.TiffFile, page: Any, axes: Sequence[str | None
 def _first_file(tiff: tifffile.TiffFile, number: int, path: Path) -> Path:
     """Return the file that holds the first plane: of an OME-TIFF of several files, always one."""
     first = next(page for page in tiff.series[number].pages if page is not None)
-    return path if first.parent is tiff else Path(first.parent.filehandle.path).resolve()
+    if first.parent is tiff:
+        return path
+    found = Path(first.parent.filehandle.path).resolve()
+    # By the name that is seen, where links lead to it.
+    links = sorted(path.parent.iterdir()) if path.is_symlink() else []
+    return next((one for one in links if one.resolve() == found), found)
+
+
+@contextmanager
+def _seen(path: Path) -> Iterator[Path | BinaryIO]:
+    """Give what tifffile is to open, so that it looks for further files beside a link.
+
+    By itself it follows the link, and looks where it leads.
+    """
+    if not path.is_symlink():
+        yield path
+        return
+    with path.open("rb") as file:
+        yield file
 
 
 def _array(path: Path, number: int, level: int) -> Any:
@@ -168,9 +187,10 @@ class _OpenTiff:
     """An open file and the arrays of it; threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        with gathered_logs():
-            self._tiff = tifffile.TiffFile(path)
+        with gathered_logs(), ExitStack() as files:
+            self._tiff = tifffile.TiffFile(files.enter_context(_seen(path)))
             self._series = self._tiff.series
+            self._files = files.pop_all()
         self._tiff.filehandle.set_lock(True)
         self._arrays: dict[tuple[int, int], Any] = {}
 

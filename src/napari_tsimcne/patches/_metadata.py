@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from string import Formatter
@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import NameIndex, without_series
 from napari_tsimcne.patches._table import COLUMNS
 
 IMAGE_COLUMNS = ("image", "file", "filename")
@@ -305,50 +306,6 @@ def some(values: Iterable[object], count: int = 3) -> str:
     return ", ".join(listed[:count]) + (", ..." if len(listed) > count else "")
 
 
-class NameIndex:
-    """Finds which of some names of images a user means.
-
-    ``names``: file names or paths, with slashes or backslashes between their parts.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._whole: dict[str, list[int]] = defaultdict(list)
-        self._by_file: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
-        self._by_stem: dict[str, list[tuple[list[str], int]]] = defaultdict(list)
-        for number, name in enumerate(names):
-            *folders, file = _parts(name)
-            self._whole[name].append(number)
-            self._by_file[file].append((folders, number))
-            for stem in _stems(file):
-                self._by_stem[stem].append((folders, number))
-
-    def find(self, name: str) -> list[int]:
-        """Return the names that are the same, else those that end alike, else alike but endings."""
-        if name in self._whole:
-            return self._whole[name]
-        *folders, file = _parts(name)
-        for index in (self._by_file, self._by_stem):
-            alike = [n for others, n in index.get(file, ()) if _end_alike(folders, others)]
-            if alike:
-                return alike
-        return []
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")] or [name]
-
-
-def _stems(file: str) -> set[str]:
-    """``A01.ome.tif`` is A01.ome as well as A01."""
-    stem = Path(file).stem
-    return {stem, stem.removesuffix(".ome")} - {file}
-
-
-def _end_alike(a: list[str], b: list[str]) -> bool:
-    shared = min(len(a), len(b))
-    return shared == 0 or a[-shared:] == b[-shared:]
-
-
 def _rows_by_image(
     images: Sequence[str], given: pd.Series, source: str, files: Mapping[str, str]
 ) -> dict[str, int]:
@@ -356,7 +313,7 @@ def _rows_by_image(
     keys = dict(enumerate(given))
     whole = {key: row for row, key in keys.items()}
     # Series of one file ('a.tif', 'a.tif#1') share the file's row, unless they have their own.
-    names = {image: re.sub(r"#\d+$", "", image) for image in images}
+    names = {image: without_series(image) for image in images}
     # A file is known with its folders, and told from others more surely than a name.
     no_name = {row: key for row, key in keys.items() if key not in {*names, *names.values()}}
     by_file = _rows_by_name(files.values(), no_name, source)

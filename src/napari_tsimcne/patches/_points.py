@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource
+from napari_tsimcne.images import ImageSource, NameIndex
 from napari_tsimcne.patches._metadata import (
-    NameIndex,
     as_text,
     image_column,
     read_metadata,

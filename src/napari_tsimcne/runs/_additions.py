@@ -39,6 +39,7 @@ from napari_tsimcne.runs._contents import read_features, read_map, read_patches
 from napari_tsimcne.runs._files import (
     cannot_write,
     check_room,
+    json_text,
     read_or_explain,
     write_table,
     write_text,
@@ -251,7 +252,7 @@ def cut_addition(
         skipped=(*skipped, *unreadable),
     )
     write_table(folder / TABLE, table)
-    write_text(folder / IMAGES, info.model_dump_json(indent=2))
+    write_text(folder / IMAGES, json_text(info))
     return Addition(folder, info, table)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +15,7 @@ from typing import TypeVar
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from napari_tsimcne.errors import InputError, sentence
 
@@ -56,6 +58,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with written_whole(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def json_text(model: BaseModel) -> str:
+    """Return a model as JSON, in which names of files that are no UTF-8 stay what they are."""
+    text = json.dumps(model.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    return re.sub("[\ud800-\udfff]", lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

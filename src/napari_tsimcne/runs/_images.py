@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource, open_file
+from napari_tsimcne.images import ImageSource, open_file, seen, shown
 
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 
@@ -47,7 +47,7 @@ class ImageRecord(BaseModel):
             channel_names=image.channel_names,
             pixel_size=image.pixel_size,
             unit=image.unit,
-            path=image.path.resolve() if image.path else None,
+            path=seen(image.path) if image.path else None,
             series=image.series,
             fingerprint=image.fingerprint(),
         )
@@ -63,17 +63,17 @@ class ImageRecord(BaseModel):
         if self.path is None:
             raise InputError(f"'{self.name}' was a layer, not a file: open it in napari again")
         if not is_there(self.path):
-            raise InputError(f"'{self.name}' is no longer at {self.path}")
+            raise InputError(f"'{self.name}' is no longer at {shown(self.path)}")
         series = open_file(self.path)
         if self.series >= len(series):
-            raise InputError(f"the file {self.path} has changed since the run was made")
+            raise InputError(f"the file {shown(self.path)} has changed since the run was made")
         image = series[self.series]
         if len(image.axes) == len(self.axes):
             # As they were named by the user, and the pixel size.
             image = replace(image.with_axes(self.axes), pixel_size=self.pixel_size, unit=self.unit)
         image = image.renamed(self.name)
         if image.fingerprint() != self.fingerprint:
-            raise InputError(f"the file {self.path} has changed since the run was made")
+            raise InputError(f"the file {shown(self.path)} has changed since the run was made")
         return image
 
 

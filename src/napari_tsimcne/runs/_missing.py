@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import open_file
+from napari_tsimcne.images import files_below, folded, open_file, seen, shown
 from napari_tsimcne.patches import Told
 from napari_tsimcne.runs._additions import FOLDER, addition_names, read_added
 from napari_tsimcne.runs._extended import own_run
@@ -36,7 +36,8 @@ def locate_images(
 ) -> tuple[ImageRecord, ...]:
     """Look in a folder, and in all below it, for the images of a run that are missing.
 
-    A file is one of them if it has its name, whatever the case of its letters, and its
+    A file is one of them if it has its name, whatever the case of its letters and
+    their form (composed or not), and its
     fingerprint. So is what was taken for an image by its place, and is another. What is found is
     remembered; open the run again to have it.
 
@@ -58,9 +59,9 @@ def locate_images(
     InputError
         Where there is no such folder, or what was found cannot be remembered.
     """
-    folder = Path(folder).expanduser().resolve()
+    folder = seen(folder)
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder} to look for images in")
+        raise InputError(f"there is no folder {shown(folder)} to look for images in")
     where = _whereabouts(run)
     wanted: dict[Parts, ImageRecord] = {}
     for record in _recorded(run):
@@ -71,7 +72,7 @@ def locate_images(
     def tell() -> None:
         told(LOOKING, len(found), len(wanted))
 
-    names = {parts[-1].casefold() for parts in wanted if parts}
+    names = {folded(parts[-1]) for parts in wanted if parts}
     for path in _candidates(folder, names, tell):
         left = {parts: record for parts, record in wanted.items() if parts not in found}
         if not left:
@@ -125,27 +126,24 @@ def _is_same(record: ImageRecord) -> bool:
 
 
 def _candidates(folder: Path, names: set[str], tell: Callable[[], None]) -> Iterator[Path]:
-    """Yield files and folders of some names, in small letters, in a folder and below it.
+    """Yield files, and folders as Zarr is, of some `folded` names, in a folder and below it.
 
     ``tell`` is called for each folder, and may raise to cancel.
     """
-    for place, folders, files in os.walk(folder):
-        tell()
-        folders.sort()
-        # An image may be a folder, as Zarr is; there are none inside it.
-        images = [name for name in folders if name.casefold() in names]
-        folders[:] = [name for name in folders if name not in images]
-        for name in [*images, *sorted(files)]:
-            if name.casefold() in names:
-                yield Path(place) / name
+    tell()
+    place = folder
+    for path in files_below(folder):
+        if path.parent != place:
+            place = path.parent
+            tell()
+        if folded(path.name) in names:
+            yield path
 
 
 def _fitting(path: Path, wanted: dict[Parts, ImageRecord]) -> list[Parts]:
     """Return which of the wanted images a file is."""
     alike = {
-        parts: record
-        for parts, record in wanted.items()
-        if parts[-1].casefold() == path.name.casefold()
+        parts: record for parts, record in wanted.items() if folded(parts[-1]) == folded(path.name)
     }
     if path.is_file():
         # That of a file is the same whichever of its images is looked at.

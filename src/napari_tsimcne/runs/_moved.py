@@ -17,6 +17,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from platformdirs import user_data_path
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import spellings
 from napari_tsimcne.runs._files import write_text
 from napari_tsimcne.runs._images import ImageRecord, is_there
 from napari_tsimcne.runs._trust import read_json
@@ -65,8 +66,10 @@ class Whereabouts:
             return record
         parts = recorded_parts(record.path)
         known = self._remembered.get("/".join(parts))
-        places = [*([Path(known)] if known else []), *self._guesses(parts)]
-        found = next((place for place in places if is_there(place)), None)
+        # Other systems may write the letters of the same name in another form.
+        places = [record.path, *([Path(known)] if known else []), *self._guesses(parts)]
+        written = (form for place in places for form in spellings(place))
+        found = next((place for place in written if is_there(place)), None)
         return record if found is None else record.model_copy(update={"path": found})
 
     def remember(self, found: Mapping[tuple[str, ...], Path]) -> None:

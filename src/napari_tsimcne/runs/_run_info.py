@@ -15,7 +15,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import Skipped
 from napari_tsimcne.patches import ChannelRange
 from napari_tsimcne.recipe import Recipe
-from napari_tsimcne.runs._files import read_or_explain, write_text
+from napari_tsimcne.runs._files import json_text, read_or_explain, write_text
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._migrate import FORMAT, migrated_info, migrated_recipe
 from napari_tsimcne.runs._trust import read_json
@@ -128,7 +128,7 @@ def write_info_and_recipe(folder: Path, info: RunInfo, recipe: Recipe) -> None:
         Where the folder cannot be written to.
     """
     write_text(folder / RECIPE, recipe.model_dump_json(indent=2))
-    write_text(folder / INFO, info.model_dump_json(indent=2))
+    write_text(folder / INFO, json_text(info))
 
 
 def _stored(folder: Path) -> dict[str, Any]:

@@ -33,11 +33,12 @@ def add_images(
     InputError
         Where the run has no map, or the images do not fit it.
     """
+    from napari_tsimcne.images import stem
     from napari_tsimcne.patches import read_points
     from napari_tsimcne.runs import cut_addition, new_addition
     from napari_tsimcne.training import embed_addition
 
-    with new_addition(run, name or images[0].name.split(".")[0]) as folder, bars() as told:
+    with new_addition(run, name or stem(images[0].name)) as folder, bars() as told:
         cut = cut_addition(
             run, folder, images, labels=labels, points=read_points(points) if points else None,
             skipped=skipped, measure=measure, told=told,

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images import well_place
 
 SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))
 """Rows and columns of plates of 6 to 1536 wells."""
-
-_LETTERS = re.compile(r"\s*([A-Za-z]{1,2})[ _-]?0*([1-9][0-9]?)\s*")
-_NUMBERS = re.compile(r"\s*[rR]0*([1-9][0-9]?)[ _-]?[cC]0*([1-9][0-9]?)\s*")
-"""Such as A01, a1, P24 and AF48; and r01c02."""
 
 SHOWN = 5
 
@@ -38,7 +33,7 @@ def plate_of(wells: pd.Series) -> pd.DataFrame:
         Where names cannot be read, or are of no well on a plate of up to 1536.
     """
     codes, names = pd.factorize(wells)
-    places = [_place(str(name)) for name in names]
+    places = [well_place(name) for name in names]
     odd = [str(name) for name, place in zip(names, places, strict=True) if place is None]
     if odd:
         listed = ", ".join(f"'{name}'" for name in odd[:SHOWN])
@@ -101,18 +96,3 @@ def row_letters(number: int) -> str:
     """Write the number of a row, counted from 1, as plates have it: A to Z, then AA, AB, ..."""
     first, last = divmod(number - 1, 26)
     return (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + last)
-
-
-def _place(name: str) -> tuple[int, int] | None:
-    """Row and column of a well, counted from 1; None where the name is of none."""
-    if match := _NUMBERS.fullmatch(name):
-        place = int(match[1]), int(match[2])
-    elif match := _LETTERS.fullmatch(name):
-        row = 0
-        for letter in match[1].upper():
-            row = 26 * row + ord(letter) - ord("A") + 1
-        place = row, int(match[2])
-    else:
-        return None
-    rows, columns = SHAPES[-1]
-    return place if place[0] <= rows and place[1] <= columns else None

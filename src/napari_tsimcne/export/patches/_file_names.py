@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+from napari_tsimcne.images import folded, split_ending
+
 LONGEST = 60
 """Characters of a name: paths of more than 260 cannot be opened everywhere."""
 
@@ -19,11 +21,6 @@ _DEVICES = {
 """Names that mean a device on Windows, whatever suffix follows."""
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
-_IMAGE_SUFFIX = re.compile(
-    r"\.(ome\.)?(tiff?|btf|tf8|svs|ndpi|scn|qptiff|lsm|stk|png|jpe?g|bmp|webp|p[bgp]m"
-    r"|zarr|czi|lif|nd2|oi[bf]|vsi|ims|dv|sldy?)$",
-    re.IGNORECASE,
-)
 
 
 def file_name(name: str, otherwise: str = "unnamed") -> str:
@@ -47,7 +44,8 @@ def file_name(name: str, otherwise: str = "unnamed") -> str:
 
 def image_file_name(name: str) -> str:
     """Return the `file_name` of an image, without the suffix of the file it came from."""
-    return file_name(_IMAGE_SUFFIX.sub("", name), "image")
+    # One letter more: an ending alone is dropped, too.
+    return file_name(split_ending(f"_{name}")[0][1:], "image")
 
 
 def distinct(names: Sequence[str], taken: Collection[str] = (), suffix: str = "") -> list[str]:
@@ -69,4 +67,4 @@ def distinct(names: Sequence[str], taken: Collection[str] = (), suffix: str = ""
 
 def _folded(name: str) -> str:
     """Return a name as file systems compare it that tell neither case nor accents' form apart."""
-    return unicodedata.normalize("NFKC", name.casefold())
+    return unicodedata.normalize("NFKC", folded(name))

@@ -19,6 +19,7 @@ from napari_tsimcne.gui.steps._image_table import ImageTable
 from napari_tsimcne.gui.steps._images_form import ImagesForm
 from napari_tsimcne.gui.steps._inputs import Inputs, with_labels, with_points
 from napari_tsimcne.gui.steps._label_files import LabelFiles
+from napari_tsimcne.images import seen
 from napari_tsimcne.recipe import Objects, Points
 from napari_tsimcne.runs import Run, check_fits
 
@@ -154,6 +155,7 @@ class _NewImages(ImageTable):
         self._files_of_run = {
             (record.path, record.series) for record in run.info.images if record.path is not None
         }
+        self._paths_of_run = {path for path, _ in self._files_of_run}
 
     def follow(self) -> None:
         """Take up layers that came, and let go of those that went."""
@@ -164,11 +166,11 @@ class _NewImages(ImageTable):
         if isinstance(row, FileRow):
             # What the user adds here is wanted, even if it is there already.
             return row.key in self._files_of_run and not row.added
-        return row.layer in self._own or _path_of(row.layer) in {p for p, _ in self._files_of_run}
+        return row.layer in self._own or _path_of(row.layer) in self._paths_of_run
 
 
 def _path_of(layer: Image) -> Path | None:
-    return Path(layer.source.path).resolve() if layer.source.path else None
+    return seen(layer.source.path) if layer.source.path else None
 
 
 def _of_files(inputs: Inputs) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
 from napari_tsimcne.gui.steps._inputs import Inputs
+from napari_tsimcne.images import stem
 from napari_tsimcne.runs import EmbeddingProcess, Run, cut_addition, new_addition
 
 
@@ -46,7 +47,7 @@ class AddingJob(Job):
 
     def _run(self) -> None:
         inputs = self.inputs
-        name = inputs.images[0].name.split(".")[0]
+        name = stem(inputs.images[0].name)
         with new_addition(self.run, name) as folder:
             cut_addition(
                 self.run, folder, inputs.images, labels=inputs.labels, points=inputs.points,

@@ -11,7 +11,7 @@ from napari.layers import Image
 from napari_tsimcne.gui.images._open import file_of, shown_file
 from napari_tsimcne.gui.images._outlines import is_view, level_shape
 from napari_tsimcne.gui.steps._image_rows import FileRow, LayerRow, Row
-from napari_tsimcne.images import ImageSource, distinct_names
+from napari_tsimcne.images import ImageSource, distinct_names, seen, shown
 
 
 class ImageTable:
@@ -77,7 +77,7 @@ class ImageTable:
         for row in self._files.values():
             path = row.opened.path
             if path is not None:
-                row.name = names[path] + row.opened.name.partition(path.name)[2]
+                row.name = names[path] + row.opened.name.removeprefix(shown(path.name))
 
     def remove(self, row: FileRow) -> None:
         """Take a file off the list, and its layers out of the viewer."""
@@ -97,7 +97,7 @@ class ImageTable:
         for row in self._of_layers.values():
             row.file = None
             if row.layer.source.path:
-                opened.setdefault(Path(row.layer.source.path).resolve(), []).append(row)
+                opened.setdefault(seen(row.layer.source.path), []).append(row)
         hidden = set()
         for file in self._files.values():
             for row in opened.get(file.opened.path or Path(), []):
