@@ -11,17 +11,24 @@ from scipy import stats
 from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import (
+    ALL_OTHERS,
     Clusters,
+    ConditionColumns,
+    Exploration,
     compare_conditions,
     comparison_doubts,
+    condition_results,
     condition_shares,
+    difference_map,
     dose_shares,
     dose_trends,
     replicate_dose_shares,
     replicate_shares,
     share_doubts,
 )
+from napari_tsimcne.explore._design import joined
 from napari_tsimcne.explore.conditions._conditions import share_interval
+from napari_tsimcne.explore.conditions._doses import trend_doubts
 from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings, ways
 from napari_tsimcne.export._conditions import export_conditions
 from napari_tsimcne.export.figures._condition_figures import dose_figure, shares_figure, short
@@ -52,7 +59,7 @@ def test_a_share_is_the_mean_of_the_replicates_however_many_patches_each_has():
     labels = np.array([0, 1, 0, 1, 1, 1, 1, -1, -1, -1])
     well = pd.Series(["a"] * 2 + ["b"] * 8)
     found = condition_shares(clustered(labels), pd.Series(["drug"] * 10), well)
-    assert list(found["cluster"]) == ["c0", "c1", "none"] and list(found["id"]) == [1, 2, 0]
+    assert list(found["cluster"]) == ["c0", "c1", "unassigned"] and list(found["id"]) == [1, 2, 0]
     assert found["share"].to_numpy() == pytest.approx([5 / 16, 1 / 2, 3 / 16])
     assert list(found["patches"]) == [2, 5, 3] and set(found["of"]) == {10}
     assert set(found["replicates"]) == {2}
@@ -173,7 +180,7 @@ def test_a_difference_is_found_between_wells_with_the_smallest_p_there_is():
     assert first["difference"] == pytest.approx(0.6, abs=0.15)
     assert first["difference"] == pytest.approx(first["share"] - first["control_share"])
     assert first["p"] == first["p_adjusted"] == first["smallest_p"] == pytest.approx(2 / 70)
-    assert found.iloc[2]["cluster"] == "none" and found.iloc[2]["p"] == 1
+    assert found.iloc[2]["cluster"] == "unassigned" and found.iloc[2]["p"] == 1
     assert comparison_doubts(found) == ()
     with pytest.raises(InputError, match="no condition 'water': the column has 'dmso', 'drug'"):
         compare_conditions(clustered(labels), condition, condition, "water")
@@ -204,10 +211,165 @@ def test_too_few_wells_are_said_to_show_nothing():
     condition = pd.Series(np.repeat(["drug", "dmso"], 60))
     found = compare_conditions(clustered(labels), condition, pd.Series(well), "dmso")
     (text,) = comparison_doubts(found)
-    assert "with 2 against 2 replicates no p below 0.33 is possible" in text
+    assert "cannot be determined with 2 + 2 replicates (the smallest possible p is 0.33" in text
     more = condition.where(pd.Series(well) != "w0", "third")
     texts = comparison_doubts(compare_conditions(clustered(labels), more, pd.Series(well), "dmso"))
     assert "not for that of the 2 conditions" in texts[-1]
+
+
+# --- replicates of several columns, and blocks ----------------------------------------------------
+
+
+def plates(effect=0.0, of_plate=0.0, seed=0, count=3, a_well=40):
+    """Patches of two drugs in wells of the same names on each of some plates, and their labels."""
+    random, rows = np.random.default_rng(seed), []
+    for plate in range(count):
+        for well in ("A01", "A02", "B01", "B02"):
+            drug = "dmso" if well[0] == "A" else "drug"
+            share = 0.3 + effect * (drug == "drug") + of_plate * plate + random.uniform(-0.05, 0.05)
+            for _ in range(a_well):
+                rows.append((f"p{plate}", well, drug, int(random.random() > share)))
+    table = pd.DataFrame(rows, columns=["plate", "well", "drug", "label"])
+    table.insert(0, "image", table["plate"] + table["well"] + ".tif")
+    return table.drop(columns="label"), table["label"].to_numpy()
+
+
+def on_a_map(table, labels):
+    places = np.random.default_rng(1).normal(size=(len(table), 2)) + 4 * labels[:, None]
+    exploration = Exploration(table, places, lambda: places)
+    exploration.clusters.create(labels == 0, name="c0")
+    return exploration
+
+
+@pytest.mark.parametrize("as_one", [
+    lambda t: t[["plate", "well"]], lambda t: [t["plate"], t["well"]],
+    lambda t: t["plate"] + t["well"],
+])  # fmt: skip
+def test_several_columns_tell_replicates_apart(as_one):
+    table, labels = plates()
+    clusters, drug = clustered(labels), table["drug"]
+    found = compare_conditions(clusters, drug, as_one(table), "dmso").iloc[0]
+    assert (found["replicates"], found["control_replicates"]) == (6, 6)
+    assert found["smallest_p"] == pytest.approx(2 / 924)
+    assert len(replicate_shares(clusters, drug, as_one(table))) == 12 * 3
+
+
+def test_joined_columns_never_merge_and_miss_where_a_part_does():
+    table = pd.DataFrame({"a": ["x", "x, y", "x", None], "b": ["y, z", "z", "y, z", "z"]})
+    found = joined(table)
+    assert found.nunique() == 2 and found.isna().tolist() == [False, False, False, True]
+    assert found[0] == found[2] != found[1] and joined([table["a"]]) is table["a"]
+
+
+@pytest.mark.parametrize("replicate", ["well", "plate,well", ("plate", "well"), "plate, well"])
+@pytest.mark.parametrize("name", ["plate", "batch", "Experiment"])
+def test_wells_of_the_same_name_on_several_plates_are_not_merged(replicate, name):
+    table, labels = plates()
+    table = table.rename(columns={"plate": name})
+    as_text = isinstance(replicate, str)
+    replicate = replicate.replace("plate", name) if as_text else (name, "well")
+    columns = ConditionColumns("drug", replicate, "dmso")
+    found = condition_results(on_a_map(table, labels), columns)
+    assert set(found.comparison["replicates"]) == {6}
+    assert set(found.comparison["smallest_p"]) == {2 / 924}
+    (one,) = found.differences.values()
+    assert (one.treated_replicates, one.control_replicates) == (6, 6)
+    assert bool(found.notes) == (replicate == "well")
+    assert not found.notes or ("different replicates" in found.notes[0] and "12" in found.notes[0])
+
+
+def test_replicates_that_may_be_several_are_named():
+    table, labels = plates()
+    unknown = on_a_map(table.rename(columns={"plate": "instrument"}), labels)
+    found = condition_results(unknown, ConditionColumns("drug", "well", "dmso"), parts=["shares"])
+    assert set(found.comparison["replicates"]) == {2}
+    assert "choose the replicate instrument,well" in found.notes[0]
+    # A donor is the same donor on each plate.
+    donors = on_a_map(table.rename(columns={"well": "donor"}).replace("^[AB]0", "d", regex=True),
+                      labels)  # fmt: skip
+    found = condition_results(donors, ConditionColumns("drug", "donor", "dmso"), parts=["shares"])
+    assert set(found.comparison["replicates"]) == {2} and "plate,donor" in found.notes[0]
+    table = table.assign(well=table["plate"] + table["well"])
+    assert not ConditionColumns("drug", "well").replicate_notes(table)
+
+
+def test_all_others_together_are_among_the_differences():
+    table, labels = plates()
+    table["drug"] = table["drug"].where(table["well"] != "B02", "second")
+    exploration, columns = on_a_map(table, labels), ConditionColumns("drug", "well", "dmso")
+    found = condition_results(exploration, columns)
+    assert list(found.differences) == [ALL_OTHERS, "drug", "second"]
+    together = difference_map(
+        exploration.coordinates, table["drug"] != "dmso", table["drug"] == "dmso",
+        table[["plate", "well"]],
+    )  # fmt: skip
+    assert found.differences[ALL_OTHERS].p == together.p
+    one = condition_results(exploration, ConditionColumns("drug", "well", "dmso", "second"))
+    assert list(one.differences) == ["second"]
+    assert one.differences["second"].p == found.differences["second"].p
+    compared = found.comparison[found.comparison["condition"] == "second"]
+    assert one.comparison["p"].tolist() == compared["p"].tolist()
+
+
+def test_each_plate_has_its_own_table():
+    table, labels = plates()
+    exploration = on_a_map(table, labels)
+    found = condition_results(exploration, ConditionColumns("drug", well="well"), parts=["plate"])
+    assert list(found.plates[1]) == ["p0", "p1", "p2"] and not found.doubts
+    own = table["plate"].eq("p1") & table["well"].eq("A02")
+    assert found.plates[1]["p1"].loc["A", 2] == pytest.approx((labels[own] == 0).mean())
+    unknown = on_a_map(table.rename(columns={"plate": "instrument"}), labels)
+    found = condition_results(unknown, ConditionColumns("drug", well="well"), parts=["plate"])
+    assert list(found.plates[1]) == [""] and "'instrument' and are drawn as one" in found.doubts[0]
+
+
+def test_within_plates_what_differs_between_them_is_not_counted():
+    columns = ConditionColumns("drug", "well", "dmso")
+    within = ConditionColumns("drug", "well", "dmso", block="plate")
+    table, labels = plates(effect=0.15, of_plate=0.25, a_well=80)
+    exploration = on_a_map(table, labels)
+    anywhere = condition_results(exploration, columns, parts=["shares"]).comparison.iloc[0]
+    found = condition_results(exploration, within, parts=["shares"]).comparison.iloc[0]
+    assert found["smallest_p"] == pytest.approx(2 / 6**3) and found["p"] < 0.03 < anywhere["p"]
+    assert found["difference"] == pytest.approx(anywhere["difference"])
+    maps = condition_results(exploration, within, parts=["difference"]).differences["drug"]
+    assert maps.smallest_p == pytest.approx(2 / 216)
+    # Plates without one of both are left out.
+    kept = ~(table["plate"].eq("p2") & table["drug"].eq("dmso")).to_numpy()
+    found = condition_results(exploration, within, mask=kept).comparison.iloc[0]
+    assert (found["replicates"], found["control_replicates"]) == (4, 4)
+    kept = table["plate"].eq("p0") & table["drug"].eq("dmso")
+    kept |= table["plate"].eq("p1") & table["drug"].eq("drug")
+    with pytest.raises(InputError, match="no value of 'plate' holds both"):
+        condition_results(exploration, within, mask=kept.to_numpy())
+    with pytest.raises(InputError, match="a replicate lies in several values of 'other'"):
+        condition_results(
+            on_a_map(table.assign(other=np.arange(len(table)) % 2), labels),
+            ConditionColumns("drug", "well", "dmso", block="other"), parts=["shares"],
+        )  # fmt: skip
+
+
+def test_p_within_plates_is_uniform_where_plates_differ_and_hold_unequal_numbers():
+    found = []
+    for seed in range(120):
+        table, labels = plates(of_plate=0.25, seed=seed, a_well=25)
+        drug = table["drug"].where(table["plate"] != "p0", "dmso").where(
+            table["well"] != "B01", "drug"
+        )  # fmt: skip
+        made = compare_conditions(
+            clustered(labels), drug, table[["plate", "well"]], "dmso", block=table["plate"]
+        )
+        found.append(made.iloc[0]["p"])
+    assert np.mean(np.array(found) <= 0.1) <= 0.17
+    assert np.mean(found) == pytest.approx(0.5, abs=0.09)
+
+
+def test_few_replicates_cannot_determine_a_trend():
+    labels, dose, well, drug = dosed(np.random.default_rng(0), True, ("one",), (0, 1, 3))
+    trends = dose_trends(clustered(labels), dose, well, drug)
+    assert set(trends["smallest_p"]) == {2 / 6} and trends["p"].min() >= 2 / 6
+    (text,) = trend_doubts(trends)
+    assert "cannot be determined with 3 replicates (the smallest possible p is 0.33)" in text
 
 
 # --- doses ----------------------------------------------------------------------------------------
@@ -367,7 +529,7 @@ def test_all_of_it_is_written_into_one_folder(screened, tmp_path):
     assert figures == {path.stem for path in out.glob("*.pdf")}
     assert figures == {"shares", "difference taxol", "plate left", "plate right _ up", "dose left",
                        "dose right _ up"}  # fmt: skip
-    assert "taxol against dmso" in (out / "notes.txt").read_text()
+    assert "taxol minus dmso" in (out / "notes.txt").read_text()
     assert steps[-1] == ("Drawing", 6, 6)
     with pytest.raises(InputError, match="exists"):
         export_conditions(run, exploration, out, condition="drug")
@@ -381,7 +543,7 @@ def test_patches_are_left_out_and_the_notes_say_what_must_be_cited(screened, cap
     out, kept = tmp_path / "out", "well != 'A01'"
     conditions_in_terminal(run, "drug", replicate="well", control="dmso", dose="dose", where=kept,
                            out=out)  # fmt: skip
-    assert "share - dmso, points" in " ".join(capsys.readouterr().out.split())
+    assert "difference from dmso, points" in " ".join(capsys.readouterr().out.split())
     shares = pd.read_csv(out / "shares.csv").set_index("condition")["replicates"]
     assert set(shares["dmso"]) == {3} and set(shares["taxol"]) == {4}
     assert "A01" not in set(pd.read_csv(out / "replicates.csv")["replicate"])
@@ -389,8 +551,9 @@ def test_patches_are_left_out_and_the_notes_say_what_must_be_cited(screened, cap
     for line in (
         "Replicate: well", "Control: dmso", "Treated: every other condition, each for itself",
         f"of {len(run.table):,}, those with {kept}", "95 %", "percentage point",
-        "shares, taxol against dmso: all 35 (exact)", "Gaussian of standard deviation",
-        "trends: 9,999 drawn at random", "Seed of what is drawn: 0", f"tsimcne {__version__}",
+        "frequencies, taxol against dmso: all 35 (exact)", "Gaussian of standard deviation",
+        "trends: all, or 9,999 drawn at random", "Seed of what is drawn: 0",
+        f"tsimcne {__version__}",
     ):  # fmt: skip
         assert line in notes
     for wrong, message in (("well == 'Z9'", "no patch is found by"), ("wel == 1", "wel")):
@@ -445,5 +608,5 @@ def test_the_terminal_prints_shares_with_their_doubts(screened, capsys, tmp_path
     assert "patches are taken as independent" in printed.err.lower()
     conditions_in_terminal(run, "drug", replicate="well", control="dmso", out=tmp_path / "out")
     printed = capsys.readouterr()
-    assert "4 against 4 replicates" in " ".join(printed.out.split()) and not printed.err
+    assert "4 + 4 replicates" in " ".join(printed.out.split()) and not printed.err
     assert (tmp_path / "out" / "shares.pdf").is_file()

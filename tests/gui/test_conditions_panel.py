@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
+from napari_tsimcne.export import condition_results
 from napari_tsimcne.gui import _figure_view
 from napari_tsimcne.gui._figure_view import Drawing, FigureView, _draw_all
 from napari_tsimcne.gui.conditions import _conditions
@@ -150,12 +151,12 @@ def test_shares_are_shown_with_what_is_sure_of_them(shown, qtbot):
     assert (form.condition.value, form.replicate.value) == ("drug", "well")
     assert (form.control.value, form.treated.value) == ("DMSO", "drug X")
     assert figures(panel) == 3, "two clusters, and the patches in none"
-    assert "'right': " in panel.words.text() and " in drug X against " in panel.words.text()
+    assert "'right': " in panel.words.text() and " in drug X, " in panel.words.text()
     assert not panel.hint.isVisible() and not form.dose.isVisible()
     choose(panel, qtbot, "cluster", 2)
     assert figures(panel) == 1
     choose(panel, qtbot, "replicate", None)
-    assert "independent" in panel.words.text() and " against " not in panel.words.text()
+    assert "independent" in panel.words.text() and " in DMSO" not in panel.words.text()
 
 
 @needs_display
@@ -238,7 +239,7 @@ def test_plates_and_doses_are_shown(shown, qtbot):
     assert "independent" in panel.words.text()
     choose(panel, qtbot, "replicate", "well")
     choose(panel, qtbot, "condition", "well")
-    assert panel.words.text().startswith("No trend")
+    assert "No trend" in panel.words.text()
     choose(panel, qtbot, "dose", None)
     assert figures(panel) == 0 and "Choose the column of the dose." in panel.hint.text()
 
@@ -342,7 +343,7 @@ def test_tables_and_figures_are_saved_and_never_overwritten(shown, qtbot, tmp_pa
         qtbot.waitUntil(lambda: panel.progress.job is None, timeout=LONG_MS)
         assert panel.message.text() == f"Written: {tmp_path / name}"
         shares = pd.read_csv(tmp_path / name / "shares.csv")
-        assert set(shares["cluster"]) == {"right", "top", "none"}
+        assert set(shares["cluster"]) == {"right", "top", "unassigned"}
         assert (tmp_path / name / "shares.png").stat().st_size > 1000
         (tmp_path / name / "shares.csv").touch()
 
@@ -404,7 +405,8 @@ def test_a_plate_is_looked_at_by_itself():
     exploration = exploration_of(both)
     exploration.clusters.create(both["plate"].eq("one").to_numpy(), name="of the first")
     asked = Question("plate", "drug", well="well", plate="plate", cluster=1)
-    assert "from 50 % to 50 % of a well" in answer(exploration, asked).words
+    both = answer(exploration, asked)
+    assert "from 0 % to 100 % of a well" in both.words and len(both.drawings) == 2
     second = Question("plate", "drug", well="well", plate="plate", on_plate="two", cluster=1)
     assert "from 0 % to 0 % of a well" in answer(exploration, second).words
 
@@ -430,3 +432,19 @@ def test_figures_are_as_wide_as_there_is_room(qtbot):
         assert abs(second.height() - width * ratio) <= 1
         assert view.height() == view.sizeHint().height()
     view.release()
+
+
+def test_the_window_shows_the_differences_that_are_saved():
+    table = plate()
+    table["drug"] = table["drug"].where(table["well"] != "B05", "drug Z")
+    table = table.assign(plate=np.where(np.arange(len(table)) % 2, "one", "two"))
+    exploration = exploration_of(table)
+    exploration.clusters.create(exploration.coordinates[:, 0] > 1, name="right")
+    asked = Question("difference", "drug", "well", "DMSO")
+    shown = answer(exploration, asked)
+    saved = condition_results(exploration, asked.columns)
+    assert list(saved.differences) == ["all others", "drug X", "drug Z"]
+    assert len(shown.drawings) == 3 and shown.compared == "all others"
+    assert shown.difference.p == saved.differences["all others"].p
+    for sentence in (*saved.sentences("DMSO"), *saved.notes):
+        assert sentence in shown.words

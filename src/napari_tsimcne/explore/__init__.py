@@ -19,6 +19,7 @@ from napari_tsimcne.explore._clustering import (
 from napari_tsimcne.explore._clusters import NONE, Cluster, Clusters
 from napari_tsimcne.explore._coloring import Category, Coloring
 from napari_tsimcne.explore._colors import class_colors, rgba
+from napari_tsimcne.explore._design import BLOCKS, splitting, word_of
 from napari_tsimcne.explore._exploration import Exploration
 from napari_tsimcne.explore._find import find, written
 from napari_tsimcne.explore._history import History
@@ -77,8 +78,21 @@ from napari_tsimcne.explore.conditions._difference import (
 )
 from napari_tsimcne.explore.conditions._doses import dose_shares, dose_trends, replicate_dose_shares
 from napari_tsimcne.explore.conditions._plate import plate_of, plate_table
+from napari_tsimcne.explore.conditions._results import (
+    ALL_OTHERS,
+    ConditionColumns,
+    ConditionResults,
+    condition_results,
+)
+from napari_tsimcne.explore.conditions._sentences import (
+    compared_sentences,
+    plate_sentence,
+    trend_sentences,
+)
 
 __all__ = [
+    "ALL_OTHERS",
+    "BLOCKS",
     "LONGEST",
     "MISSING_COLOR",
     "NEIGHBORS",
@@ -90,6 +104,8 @@ __all__ = [
     "Cluster",
     "Clusters",
     "Coloring",
+    "ConditionColumns",
+    "ConditionResults",
     "Confounds",
     "DifferenceMap",
     "Evaluation",
@@ -119,8 +135,10 @@ __all__ = [
     "cluster_stability",
     "cluster_table",
     "compare_conditions",
+    "compared_sentences",
     "comparison_doubts",
     "composite",
+    "condition_results",
     "condition_shares",
     "confounds",
     "counted",
@@ -142,6 +160,7 @@ __all__ = [
     "percent",
     "pixels_a_window",
     "plate_of",
+    "plate_sentence",
     "plate_table",
     "points_in_lasso",
     "reduced",
@@ -155,14 +174,17 @@ __all__ = [
     "shown",
     "shuffled",
     "similar",
+    "splitting",
     "stability",
     "stability_text",
     "suspects",
     "together",
+    "trend_sentences",
     "truth_scores",
     "unusual",
     "value_counts",
     "values_of_labels",
     "without_overlap",
+    "word_of",
     "written",
 ]

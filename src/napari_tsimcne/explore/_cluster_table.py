@@ -12,6 +12,9 @@ from napari_tsimcne.explore._ordering import representative
 MISSING = "none"
 """Stands for a missing value."""
 
+UNASSIGNED = "unassigned"
+"""Stands for the cluster of patches that are in none."""
+
 MOST_WHOLE_NUMBERS = 12
 """Different whole numbers that still are classes, as fields or days are."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,14 @@ UNITS = (
     "dish", "replicate",
 )  # fmt: skip
 """Words in the name of a column that tells apart what was treated as a whole."""
+
+INSIDE_WELLS = ("image", "field", "fov", "site", "position", "scene", "series", "frame", "time",
+                "t", "channel", "file", "path", "name", "label", "mask")  # fmt: skip
+"""Words in the name of a column that tells apart what may be of one well."""
+
+NUMBERS_OF_PATCHES = ("patch", "t", "z", "y", "x", "size", "label")
+MOST_PLATES = 1000
+JOIN = ", "
 
 PLURALS = {"mouse": "mice", "batch": "batches", "dish": "dishes"}
 
@@ -67,10 +76,74 @@ def codes_of(values: pd.Series) -> np.ndarray:
     return pd.factorize(values)[0].astype(np.int64)
 
 
-def block_of(columns: Mapping[str, pd.Series]) -> str | None:
-    """Return the name of the column that most likely tells plates, or batches, apart."""
-    for word in BLOCKS:
-        for name in columns:
-            if word_of(str(name), (word,)):
-                return str(name)
-    return None
+Replicate: TypeAlias = pd.Series | pd.DataFrame | Sequence[pd.Series] | None
+"""What tells replicates apart: a column, or several, each combination being one; or nothing."""
+
+
+def joined(columns: Replicate) -> pd.Series | None:
+    """Return several columns as one, (N,) categories: a value for each combination; None of none.
+
+    A combination of which a part is missing is missing. One column is returned as it is.
+    """
+    if columns is None or isinstance(columns, pd.Series):
+        return columns
+    parts = [columns[name] for name in columns] if isinstance(columns, pd.DataFrame) else [*columns]
+    if len(parts) == 1:
+        return parts[0]
+    codes = combined(*(codes_of(part) for part in parts))
+    _, first = np.unique(codes, return_index=True)
+    rows = first[codes[first] >= 0]
+    values = list(zip(*(part.iloc[rows].tolist() for part in parts), strict=True))
+    names = [JOIN.join(map(str, value)) for value in values]
+    if len(set(names)) < len(names):
+        names = [repr(value) for value in values]
+    name = JOIN.join(str(part.name) for part in parts)
+    order = np.argsort(np.array(names, object), kind="stable")
+    rank = np.empty(len(names) + 1, np.int64)
+    rank[order], rank[-1] = np.arange(len(names)), -1
+    found = pd.Categorical.from_codes(rank[codes], [names[i] for i in order])
+    return pd.Series(found, index=parts[0].index, name=name)
+
+
+def splitting(table: pd.DataFrame, names: Sequence[str], within: Sequence[str]) -> list[str]:
+    """Find plate-like columns under whose values groups of one name occur several times.
+
+    Parameters
+    ----------
+    table
+        Patch table.
+    names
+        Columns that tell groups apart, such as the well.
+    within
+        Columns, such as the condition, whose values tell groups of one name apart already.
+
+    Returns
+    -------
+    Names of columns, by name a plate, batch, experiment and so on; where ``names`` are of wells,
+    also of other columns that are the same all over each image. Wells of one name on several of
+    them may be different wells.
+    """
+    units = combined(*(codes_of(table[name]) for name in (*names, *within)))
+    wells = any(word_of(name, ("well",)) for name in names)
+    count, found = len(np.unique(units)), []
+    for name in map(str, table.columns):
+        if name in (*names, *within, *NUMBERS_OF_PATCHES) or word_of(name, INSIDE_WELLS):
+            continue
+        named = word_of(name, BLOCKS) is not None
+        column = table[name]
+        few = column.nunique() <= MOST_PLATES
+        if not few or not (named or (wells and _of_images(table, column))):
+            continue
+        if len(np.unique(combined(units, codes_of(column)))) > count:
+            found.append(name)
+    ranks = [word_of(name, BLOCKS) for name in found]
+    order = sorted(range(len(found)), key=lambda i: BLOCKS.index(w) if (w := ranks[i]) else 99)
+    return [found[i] for i in order]
+
+
+def _of_images(table: pd.DataFrame, column: pd.Series) -> bool:
+    """Tell whether a column has one value all over each image, and fewer values than images."""
+    if "image" not in table:
+        return False
+    images, codes = codes_of(table["image"]), codes_of(column)
+    return nested(images, codes) and not nested(codes, images)

@@ -3,6 +3,7 @@
 from napari_tsimcne.export._anndata import export_anndata
 from napari_tsimcne.export._conditions import (
     ConditionColumns,
+    ConditionResults,
     condition_results,
     export_conditions,
     write_conditions,
@@ -37,6 +38,7 @@ from napari_tsimcne.export.patches._label_images import export_label_images
 __all__ = [
     "KINDS",
     "ConditionColumns",
+    "ConditionResults",
     "Excerpt",
     "Kind",
     "Pictures",

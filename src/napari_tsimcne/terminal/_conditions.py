@@ -1,4 +1,4 @@
-"""The command that compares conditions: shares of the clusters, with intervals and doubts."""
+"""The command that compares conditions: frequencies of clusters, with intervals and doubts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,19 @@ def conditions_in_terminal(
     treated: str | None = None,
     well: str | None = None,
     dose: str | None = None,
+    plate: str | None = None,
+    block: str | None = None,
     where: str = "",
     out: Path | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Print the share of each cluster in each condition, and write tables and figures if asked.
+    """Print the frequency of each cluster in each condition, and write tables and figures if asked.
 
     Parameters
     ----------
     run
         With a map and clusters.
-    condition, replicate, control, treated, well, dose
+    condition, replicate, control, treated, well, dose, plate, block
         Columns and values, see `ConditionColumns`.
     where
         Expression, see `find`, that limits which patches are looked at; empty: all.
@@ -66,7 +68,9 @@ def conditions_in_terminal(
     run = extended(run)
     _ = run.coordinates
     exploration = open_exploration(run)
-    columns = ConditionColumns(condition, replicate, control, treated, well, dose)
+    columns = ConditionColumns(
+        condition, replicate, control, treated, well, dose, plate, block
+    )  # fmt: skip
     mask = find(exploration.columns(), where) if where else None
     if mask is not None and not mask.any():
         raise InputError(f"no patch is found by {where}: look for something else")
@@ -83,6 +87,8 @@ def conditions_in_terminal(
         _print_trends(results.trends)
     for sentence in results.sentences(control):
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    for sentence in results.notes:
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     for sentence in results.doubts:
         warn(sentence)
     if out is not None:
@@ -92,7 +98,7 @@ def conditions_in_terminal(
 def _print_shares(shares: pd.DataFrame) -> None:
     from rich.table import Column, Table
 
-    names = ("share", "interval", "patches", "replicates")
+    names = ("frequency", "interval", "patches", "replicates")
     table = Table(
         "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
     )
@@ -107,7 +113,7 @@ def _print_shares(shares: pd.DataFrame) -> None:
 def _print_comparison(comparison: pd.DataFrame, control: str) -> None:
     from rich.table import Column, Table
 
-    names = (f"share - {control}, points", "p", "p, adjusted")
+    names = (f"difference from {control}, points", "p", "p, adjusted")
     table = Table(
         "condition", "cluster", *(Column(one, justify="right") for one in names), box=None
     )

@@ -112,7 +112,11 @@ def conditions(
     run: options.RunFolder,
     by: Annotated[str, typer.Option(help="Column of conditions, such as a drug.")],
     replicate: Annotated[
-        str | None, typer.Option(help="Column of what was repeated, such as a well.")
+        str | None,
+        typer.Option(
+            help="Column of what was repeated, such as a well; several joined by commas, "
+            "such as plate,well, where each combination is a replicate."
+        ),
     ] = None,
     control: Annotated[
         str | None, typer.Option(help="Condition that others are compared with.")
@@ -122,6 +126,14 @@ def conditions(
     ] = None,
     well: Annotated[str | None, typer.Option(help="Column of wells, for the plate.")] = None,
     dose: Annotated[str | None, typer.Option(help="Column of doses, for the curves.")] = None,
+    plate: Annotated[
+        str | None,
+        typer.Option(help="Column of plates, each of which is drawn; by its name if not given."),
+    ] = None,
+    block: Annotated[
+        str | None,
+        typer.Option(help="Column, such as plate or donor, within which replicates are compared."),
+    ] = None,
     where: Annotated[
         str,
         typer.Option(
@@ -136,10 +148,10 @@ def conditions(
     overwrite: options.Overwrite = False,
     debug: options.Debug = False,
 ) -> None:
-    """Compare conditions: which share of their patches is in each cluster, and how sure that is."""
+    """Compare conditions: how frequent each cluster is in them, and how sure that is."""
     conditions_in_terminal(
         _open(run), by, replicate=replicate, control=control, treated=treated, well=well,
-        dose=dose, where=where, out=out, overwrite=overwrite,
+        dose=dose, plate=plate, block=block, where=where, out=out, overwrite=overwrite,
     )  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from scipy import stats
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore._classes import distinct_texts
-from napari_tsimcne.explore._cluster_table import MISSING
+from napari_tsimcne.explore._cluster_table import UNASSIGNED
 from napari_tsimcne.explore._clusters import NONE, Clusters
+from napari_tsimcne.explore._design import Replicate, codes_of, joined
 from napari_tsimcne.explore.conditions._permutations import (
     max_p_values,
     p_values,
@@ -26,8 +27,8 @@ PERMUTATIONS, SEED = 9999, 0
 CONFIDENCE = 0.95
 
 NO_REPLICATES = (
-    "Patches are taken as independent, for want of a column of replicates: those of one well or "
-    "image are alike for other reasons than the condition, so that this is far too sure."
+    "Patches are taken as independent, as no column of replicates is chosen: those of one well or "
+    "image are similar for other reasons than the condition, so that this is far too sure."
 )
 
 
@@ -35,14 +36,15 @@ class _Units(NamedTuple):
     """Replicates of conditions, and how their patches are shared out.
 
     ``conditions``: all of them, in order. Of each of U units: ``condition``, its place in these,
-    (U,); ``replicate``, its name; ``counts``, patches in each cluster in their order, then in
-    none, (U, K + 1).
+    (U,); ``replicate``, its name; ``counts``, patches in each cluster in their order, then
+    unassigned, (U, K + 1); ``block``, the code of its block, (U,), 0 where there are none.
     """
 
     conditions: list[str]
     condition: np.ndarray
     replicate: list[str]
     counts: np.ndarray
+    block: np.ndarray
 
     @property
     def sizes(self) -> np.ndarray:
@@ -63,7 +65,7 @@ class _Units(NamedTuple):
 def replicate_shares(
     clusters: Clusters,
     condition: pd.Series,
-    replicate: pd.Series | None = None,
+    replicate: Replicate = None,
     *,
     mask: np.ndarray | None = None,
 ) -> pd.DataFrame:
@@ -77,7 +79,8 @@ def replicate_shares(
         N values, such as the treatment; patches without one are left out.
     replicate
         N values that tell replicates of a condition apart, such as the well; patches without one
-        are left out. The same value in two conditions stands for two replicates. None: all
+        are left out. The same value in two conditions stands for two replicates. Several columns
+        (a table, or a list), such as plate and well: each combination is a replicate. None: all
         patches of a condition are taken together.
     mask
         (N,) booleans: which patches are looked at. None: all.
@@ -85,7 +88,7 @@ def replicate_shares(
     Returns
     -------
     A row a condition, replicate and cluster: ``condition`` and ``replicate`` (text), ``id`` and
-    ``cluster`` (0 and 'none' for patches in none, last), ``share`` of the replicate's patches
+    ``cluster`` (0 and 'unassigned' for patches in none, last), ``share`` of the replicate's patches
     (0..1), ``patches`` in the cluster, and ``of`` how many.
 
     Raises
@@ -105,7 +108,7 @@ def replicate_shares(
 def condition_shares(
     clusters: Clusters,
     condition: pd.Series,
-    replicate: pd.Series | None = None,
+    replicate: Replicate = None,
     *,
     confidence: float = CONFIDENCE,
     mask: np.ndarray | None = None,
@@ -125,10 +128,10 @@ def condition_shares(
 
     Returns
     -------
-    A row a condition and cluster: ``condition`` (text), ``id`` and ``cluster`` (0 and 'none' for
-    patches in none, last), ``share`` with ``low`` and ``high`` (0..1), ``patches`` of the condition
-    in the cluster, ``of`` how many, and how many ``replicates``. With one replicate, low and high
-    are missing. Without a column of replicates these are 0, and intervals are Wilson's, of
+    A row a condition and cluster: ``condition`` (text), ``id`` and ``cluster`` (0 and 'unassigned'
+    for patches in none, last), ``share`` with ``low`` and ``high`` (0..1), ``patches`` of the
+    condition in the cluster, ``of`` how many, and how many ``replicates``. With one replicate, low
+    and high are missing. Without a column of replicates these are 0, and intervals are Wilson's, of
     independent patches.
     """
     units = _units(clusters, condition, replicate, mask)
@@ -151,12 +154,13 @@ def condition_shares(
 def compare_conditions(
     clusters: Clusters,
     condition: pd.Series,
-    replicate: pd.Series,
+    replicate: Replicate,
     control: str,
     *,
     permutations: int = PERMUTATIONS,
     seed: int = SEED,
     mask: np.ndarray | None = None,
+    block: pd.Series | None = None,
 ) -> pd.DataFrame:
     """Compare the shares of the clusters in every other condition with those in the control.
 
@@ -172,40 +176,49 @@ def compare_conditions(
         Most ways in which replicates are relabelled, besides the real one.
     seed
         Of the random ones.
+    block
+        N values, such as the plate, the same all over each replicate: replicates are compared and
+        relabelled within it only; where it does not hold both, they are left out. None: everywhere.
 
     Returns
     -------
     A row a condition and cluster: ``condition``, ``id``, ``cluster``, ``share``, ``control_share``,
-    ``difference`` of the two, ``p`` of no difference (two-sided), ``p_adjusted`` for the number of
-    clusters (by the largest statistic, see `max_p_values`; not for the number of conditions),
-    ``smallest_p`` that so many replicates can give, ``replicates`` and ``control_replicates``.
+    ``difference`` of the two (with blocks, the mean of that within them), ``p`` of no difference
+    (two-sided), ``p_adjusted`` for the number of clusters (by the largest statistic, see
+    `max_p_values`; not for the number of conditions), ``smallest_p`` that so many replicates can
+    give, ``replicates`` and ``control_replicates``.
 
     Raises
     ------
     InputError
-        Where there is no such condition, or no other.
+        Where there is no such condition, or no other, or no block holds both.
     """
-    units = _units(clusters, condition, replicate, mask)
+    units = _units(clusters, condition, replicate, mask, block)
     controls = units.of(control)
     others = [name for name in units.conditions if name != control]
     if not others:
         raise InputError(f"there is no condition besides '{control}' to compare with it")
     found = []
     for name in others:
-        treated = units.of(name)
-        both = treated | controls
-        shares = units.shares[both]
-        ways = relabelings(treated[both], permutations, seed)
+        both = units.of(name) | controls
+        if block is not None:
+            both &= in_both(units.of(name), controls, units.block)
+            if not both.any():
+                raise InputError(no_block(block, name, control))
+        treated, shares = units.of(name)[both], units.shares[both]
+        ways = relabelings(
+            treated, permutations, seed, None if block is None else units.block[both]
+        )
         differences = ways.differences(shares)
-        statistics = standardized(differences, shares.std(axis=0))
+        statistics = standardized(differences, ways.centered(shares).std(axis=0))
         found.append(pd.DataFrame({
-            "share": units.shares[treated].mean(axis=0),
-            "control_share": units.shares[controls].mean(axis=0),
+            "share": shares[treated].mean(axis=0),
+            "control_share": shares[~treated].mean(axis=0),
             "difference": differences[0],
             "p": p_values(statistics),
             "p_adjusted": max_p_values(statistics[0], statistics.max(axis=1)),
             "smallest_p": ways.smallest_p,
-            "replicates": int(treated.sum()), "control_replicates": int(controls.sum()),
+            "replicates": int(treated.sum()), "control_replicates": int((~treated).sum()),
         }))  # fmt: skip
     return _rows(clusters, others).join(pd.concat(found, ignore_index=True))
 
@@ -222,8 +235,8 @@ def share_doubts(shares: pd.DataFrame) -> tuple[str, ...]:
     single = by_condition.index[by_condition == 1].tolist()
     if single:
         which = "Every condition" if len(single) == len(by_condition) else named(single)
-        found.append(f"{which} has one replicate: how far replicates differ is not known, and "
-                     "there is no interval.")  # fmt: skip
+        found.append(f"{which} has one replicate: how far replicates differ cannot be determined, "
+                     "and there is no interval.")  # fmt: skip
     double = by_condition.index[by_condition == 2].tolist()
     if double:
         which = "Every condition" if len(double) == len(by_condition) else named(double)
@@ -238,7 +251,8 @@ def comparison_doubts(comparison: pd.DataFrame, level: float = 0.05) -> tuple[st
     weak = comparison[comparison["smallest_p"] > level].drop_duplicates("condition")
     for row in weak.head(3).itertuples():
         found.append(
-            f"{row.condition}: {too_few(row.replicates, row.control_replicates, row.smallest_p)}"
+            f"{row.condition}: whether it differs "
+            f"{too_few(row.replicates, row.control_replicates, row.smallest_p)}"
         )
     if len(weak) > 3:
         found.append(f"The same holds of {len(weak) - 3} further conditions.")
@@ -252,10 +266,10 @@ def comparison_doubts(comparison: pd.DataFrame, level: float = 0.05) -> tuple[st
 
 
 def too_few(treated: int, control: int, smallest: float) -> str:
-    """Say what so many replicates cannot show."""
+    """Say that so many replicates cannot show a difference."""
     return (
-        f"with {treated} against {control} replicates no p below {smallest:.2g} is possible, "
-        "however large a difference is."
+        f"cannot be determined with {treated} + {control} replicates "
+        f"(the smallest possible p is {smallest:.2g}, however large a difference is)."
     )
 
 
@@ -352,14 +366,18 @@ def ordered_texts(column: pd.Series) -> tuple[np.ndarray, list[str]]:
 def _units(
     clusters: Clusters,
     condition: pd.Series,
-    replicate: pd.Series | None,
+    replicate: Replicate,
     mask: np.ndarray | None,
+    block: pd.Series | None = None,
 ) -> _Units:
     codes, conditions = ordered_texts(condition)
+    replicate = joined(replicate)
     copies, names = (
         (np.zeros(len(codes), np.int64), [""]) if replicate is None else ordered_texts(replicate)
     )
     kept = (codes >= 0) & (copies >= 0)
+    blocks = np.zeros(len(codes), np.int64) if block is None else codes_of(block)
+    kept &= blocks >= 0
     if mask is not None:
         kept &= mask
     if not kept.any():
@@ -370,18 +388,52 @@ def _units(
     places = clusters.places()[kept].astype(np.int64) % width
     counts = np.bincount(unit * width + places, minlength=len(pairs) * width)
     there, own = np.unique(pairs // len(names), return_inverse=True)
+    of_unit = block_of_units(unit, blocks[kept], block)
     return _Units(
         conditions=[conditions[i] for i in there],
         condition=own,
         replicate=[names[i] for i in pairs % len(names)],
         counts=counts.reshape(len(pairs), width),
+        block=of_unit,
+    )
+
+
+def block_of_units(unit: np.ndarray, blocks: np.ndarray, column: pd.Series | None) -> np.ndarray:
+    """Return the block of each unit, (U,), of those of its patches, (n,) codes each.
+
+    Raises
+    ------
+    InputError
+        Where patches of a unit are in several blocks.
+    """
+    found = np.empty(unit.max(initial=-1) + 1, np.int64)
+    found[unit] = blocks
+    if (found[unit] != blocks).any():
+        raise InputError(
+            f"a replicate lies in several values of '{column.name if column is not None else ''}', "
+            "within which they are to be compared: name what tells replicates apart by both "
+            "columns, such as plate,well"
+        )
+    return found
+
+
+def in_both(treated: np.ndarray, control: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """Tell which units (U,) are in blocks (U,) that hold treated and control ones."""
+    return np.isin(block, np.intersect1d(block[treated], block[control]))
+
+
+def no_block(block: pd.Series, treated: str, control: str) -> str:
+    """Say that nothing can be compared within blocks."""
+    return (
+        f"no value of '{block.name}' holds both '{treated}' and '{control}': compare without "
+        "blocks, or choose another column"
     )
 
 
 def _rows(clusters: Clusters, conditions: list[str]) -> pd.DataFrame:
     """Begin a table with a row for each of some conditions and each cluster, and none."""
     ids = [*(cluster.id for cluster in clusters.all), NONE]
-    names = [*(cluster.name for cluster in clusters.all), MISSING]
+    names = [*(cluster.name for cluster in clusters.all), UNASSIGNED]
     return pd.DataFrame({
         "condition": np.repeat(np.array(conditions, object), len(ids)),
         "id": np.tile(ids, len(conditions)),

@@ -10,7 +10,15 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore.conditions._conditions import SEED, ordered_texts, too_few
+from napari_tsimcne.explore._design import Replicate, codes_of, joined
+from napari_tsimcne.explore.conditions._conditions import (
+    SEED,
+    block_of_units,
+    in_both,
+    no_block,
+    ordered_texts,
+    too_few,
+)
 from napari_tsimcne.explore.conditions._permutations import max_p_values, relabelings, standardized
 from napari_tsimcne.patches import Told
 
@@ -101,11 +109,12 @@ def difference_map(
     coordinates: np.ndarray,
     treated: np.ndarray,
     control: np.ndarray,
-    replicate: pd.Series | None = None,
+    replicate: Replicate = None,
     *,
     permutations: int = PERMUTATIONS,
     bandwidth: float | None = None,
     seed: int = SEED,
+    block: pd.Series | None = None,
     told: Told = lambda what, done, total: None,
 ) -> DifferenceMap:
     """Compare where treated and control patches lie, with a permutation test between replicates.
@@ -125,7 +134,8 @@ def difference_map(
         (N,) booleans, with no patch in both.
     replicate
         N values that tell replicates apart, such as the well; patches without one are left out.
-        The same value in treated and in control stands for two replicates. None: patches are
+        The same value in treated and in control stands for two replicates. Several columns (a
+        table, or a list): each combination is a replicate. None: patches are
         taken as independent, and p is far too small, see `difference_text`.
     permutations
         Most that are made, besides the real one.
@@ -133,6 +143,10 @@ def difference_map(
         Standard deviation of the kernel in units of the map; None: half of that by Scott's rule.
     seed
         Of random permutations.
+    block
+        N values, such as the plate, the same all over each replicate: replicates are compared and
+        relabelled within it only; where it does not hold both, they are left out. None: everywhere.
+        Only with replicates.
     told
         Progress; may raise to cancel.
 
@@ -144,6 +158,13 @@ def difference_map(
     treated, control = np.asarray(treated, bool), np.asarray(control, bool)
     if (treated & control).any():
         raise InputError("some patches are both treated and control: choose two conditions")
+    replicate = joined(replicate)
+    if block is not None and replicate is not None:
+        blocks = codes_of(block)
+        inside = in_both(treated, control, np.where(treated | control, blocks, -1)) & (blocks >= 0)
+        if not (inside & treated).any():
+            raise InputError(no_block(block, "treated", "control"))
+        treated, control = treated & inside, control & inside
     copies, names = (
         (np.zeros(len(treated), np.int64), [""]) if replicate is None else ordered_texts(replicate)
     )
@@ -160,8 +181,9 @@ def difference_map(
     if replicate is None:
         units = _Patches(grid, cells, treated, permutations, seed)
     else:
-        copies = copies[kept] + len(names) * treated
-        units = _Replicates(grid, cells, treated, copies, permutations, seed)
+        unit = np.unique(copies[kept] + len(names) * treated, return_inverse=True)[1]
+        of_units = None if block is None else block_of_units(unit, codes_of(block)[kept], block)
+        units = _Replicates(grid, cells, treated, unit, of_units, permutations, seed)
     crowd = grid.smooth(np.bincount(cells, minlength=grid.size))
     tested = crowd * 4 * np.pi * grid.sigma**2 >= FEWEST
     maxima: list[float] = []
@@ -195,14 +217,14 @@ def difference_text(found: DifferenceMap, level: float = SIGNIFICANT) -> str:
             f"If patches were independent, p would be {found.p:.2g}; those of one well or image "
             "are not, so that this is no evidence of a difference: name the column of replicates."
         )
-    sizes = f"{found.treated_replicates} against {found.control_replicates} replicates"
+    sizes = f"{found.treated_replicates} + {found.control_replicates} replicates"
     if found.smallest_p > level:
         few = too_few(found.treated_replicates, found.control_replicates, found.smallest_p)
-        return f"{few[0].upper()}{few[1:]} Here p = {found.p:.2g}."
+        return f"Whether they lie differently {few} Here p = {found.p:.2g}."
     if found.p <= level:
         return f"Treated and control lie differently on the map (p = {found.p:.2g}, {sizes})."
     return (
-        "Treated and control do not lie more differently on the map than replicates do "
+        "Treated and control do not differ more on the map than replicates do "
         f"(p = {found.p:.2g}, {sizes})."
     )
 
@@ -266,18 +288,19 @@ class _Replicates:
         grid: _Grid,
         cells: np.ndarray,
         treated: np.ndarray,
-        copies: np.ndarray,
+        unit: np.ndarray,
+        blocks: np.ndarray | None,
         permutations: int,
         seed: int,
     ) -> None:
-        names, copy = np.unique(copies, return_inverse=True)
-        sides = np.zeros(len(names), bool)
-        sides[copy] = treated
-        self._ways = relabelings(sides, permutations, seed)
-        self._densities = np.empty((len(names), grid.size), np.float32)
-        for number in range(len(names)):
-            own = cells[copy == number]
-            self._densities[number] = grid.smooth(np.bincount(own, minlength=grid.size) / len(own))
+        sides = np.zeros(unit.max() + 1, bool)
+        sides[unit] = treated
+        self._ways = relabelings(sides, permutations, seed, blocks)
+        densities = np.empty((len(sides), grid.size), np.float32)
+        for number in range(len(sides)):
+            own = cells[unit == number]
+            densities[number] = grid.smooth(np.bincount(own, minlength=grid.size) / len(own))
+        self._densities = self._ways.centered(densities)
         self.spread = self._densities.std(axis=0)
         self.count, self.smallest_p = len(self._ways), self._ways.smallest_p
         self.treated, self.control = int(sides.sum()), int((~sides).sum())

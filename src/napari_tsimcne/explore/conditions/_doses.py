@@ -10,6 +10,8 @@ from scipy import stats
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore._clusters import Clusters
+from napari_tsimcne.explore._design import Replicate
+from napari_tsimcne.explore._relabelings import arrangements
 from napari_tsimcne.explore.conditions._conditions import (
     CONFIDENCE,
     PERMUTATIONS,
@@ -26,7 +28,7 @@ FEWEST_DOSES = 3
 def dose_shares(
     clusters: Clusters,
     dose: pd.Series,
-    replicate: pd.Series | None = None,
+    replicate: Replicate = None,
     drug: pd.Series | None = None,
     *,
     confidence: float = CONFIDENCE,
@@ -66,7 +68,7 @@ def dose_shares(
 def replicate_dose_shares(
     clusters: Clusters,
     dose: pd.Series,
-    replicate: pd.Series | None = None,
+    replicate: Replicate = None,
     drug: pd.Series | None = None,
     *,
     mask: np.ndarray | None = None,
@@ -85,7 +87,7 @@ def replicate_dose_shares(
 def dose_trends(
     clusters: Clusters,
     dose: pd.Series,
-    replicate: pd.Series,
+    replicate: Replicate,
     drug: pd.Series | None = None,
     *,
     permutations: int = PERMUTATIONS,
@@ -94,22 +96,24 @@ def dose_trends(
 ) -> pd.DataFrame:
     """Tell whose share rises or falls with the dose, by Spearman's rank correlation.
 
-    Replicates are the points of the correlation, and doses are permuted between them.
+    Replicates are the points of the correlation, and doses are permuted between them, in all ways
+    or, where there are more, in 9,999 random ones.
 
     Parameters
     ----------
     clusters, dose, replicate, drug, mask
         As of `dose_shares`.
     permutations
-        Random ones, besides the real one.
+        Most that are made, besides the real one.
     seed
-        Of these.
+        Of random ones.
 
     Returns
     -------
     A row a drug and cluster: ``drug``, ``id``, ``cluster``, ``correlation`` (-1..1), ``p`` of none
-    (two-sided), ``p_adjusted`` for the number of clusters by the largest correlation, and how many
-    ``replicates`` and different ``doses``. Drugs of fewer than three different doses, as a control,
+    (two-sided), ``p_adjusted`` for the number of clusters by the largest correlation,
+    ``smallest_p`` that so many replicates can give, and how many ``replicates`` and different
+    ``doses``. Drugs of fewer than three different doses, as a control,
     are left out.
 
     Raises
@@ -117,7 +121,6 @@ def dose_trends(
     InputError
         Where doses are no numbers, or no drug has three different ones.
     """
-    random = np.random.default_rng(seed)
     shares = replicate_dose_shares(clusters, dose, replicate, drug, mask=mask)
     found, few = [], []
     for name, rows in shares.groupby("drug", sort=False):
@@ -128,25 +131,41 @@ def dose_trends(
             few.append(f"'{name}' has {different}" if name else f"there are {different}")
             continue
         ranks = _standard_ranks(doses[:, None])[:, 0]
-        ways = np.vstack([ranks, random.permuted(np.tile(ranks, (permutations, 1)), axis=1)])
-        correlations = ways @ _standard_ranks(points.to_numpy()) / len(ranks)
-        sizes = np.abs(correlations)
+        levels, own = np.unique(ranks, return_inverse=True)
+        made = arrangements(own, permutations, seed)
+        # Reversed, doses that are spread evenly give the same correlation, with another sign.
+        sizes = np.bincount(own)
+        mirrored = made.exact and np.array_equal(sizes, sizes[::-1])
+        correlations = levels[made.codes] @ _standard_ranks(points.to_numpy()) / len(ranks)
+        statistics = np.abs(correlations)
         table = rows[["drug", "id", "cluster"]].drop_duplicates("id").set_index("id", drop=False)
         found.append(
             table.loc[points.columns].assign(
                 correlation=correlations[0],
-                p=p_values(sizes),
-                p_adjusted=max_p_values(sizes[0], sizes.max(axis=1)),
+                p=p_values(statistics),
+                p_adjusted=max_p_values(statistics[0], statistics.max(axis=1)),
+                smallest_p=(2 if mirrored else 1) / len(made),
                 replicates=len(ranks),
                 doses=different,
             ).loc[table.index]
         )  # fmt: skip
     if not found:
         raise InputError(
-            f"{few[0]} different doses: a trend needs at least {FEWEST_DOSES}: choose "
-            "another column"
+            f"{few[0]} different doses: a trend cannot be determined with fewer than "
+            f"{FEWEST_DOSES}: choose another column"
         )
     return pd.concat(found, ignore_index=True)
+
+
+def trend_doubts(trends: pd.DataFrame, level: float = 0.05) -> tuple[str, ...]:
+    """Return a sentence for each drug of which so many replicates cannot show a trend."""
+    weak = trends[trends["smallest_p"] > level].drop_duplicates("drug")
+    return tuple(
+        f"Whether frequencies change with the dose{f' of {row.drug}' if row.drug else ''} cannot "
+        f"be determined with {row.replicates} replicates (the smallest possible p is "
+        f"{row.smallest_p:.2g})."
+        for row in weak.itertuples()
+    )
 
 
 # --- inside ---------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from math import comb
 
 import numpy as np
+
+from napari_tsimcne.explore._relabelings import arrangements
 
 TOLERANCE = 1e-6
 """Relative; statistics that differ by less are the same but for rounding."""
@@ -23,10 +24,13 @@ class Relabelings:
         (P, R) booleans; the first row is how it really was.
     exact
         Whether these are all ways there are, each once; else a random sample of them.
+    blocks
+        (R,) integers where units are relabelled within these only, and compared there; or None.
     """
 
     treated: np.ndarray
     exact: bool
+    blocks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.treated)
@@ -35,13 +39,26 @@ class Relabelings:
     def smallest_p(self) -> float:
         """The smallest p value that a two-sided test by these can give, above 0 and at most 1."""
         # Of groups of equal size, changing sides only changes the sign of every difference.
-        count = self.treated.shape[1]
-        mirrored = self.exact and 2 * int(self.treated[0].sum()) == count
-        return min(1.0, (2 if mirrored else 1) / len(self))
+        own = self.treated[0]
+        blocks = np.zeros(len(own), int) if self.blocks is None else self.blocks
+        same = all(2 * own[blocks == b].sum() == (blocks == b).sum() for b in np.unique(blocks))
+        return min(1.0, (2 if self.exact and same else 1) / len(self))
 
     def differences(self, values: np.ndarray) -> np.ndarray:
-        """Return treated mean minus control mean of values (R, K) for each relabeling, (P, K)."""
-        return self.weights @ values
+        """Return treated mean minus control mean of values (R, K) for each relabeling, (P, K).
+
+        Within blocks, of the values less the mean of their block.
+        """
+        return self.weights @ self.centered(values)
+
+    def centered(self, values: np.ndarray) -> np.ndarray:
+        """Return values (R, K) less the mean of their block; as they are where there are none."""
+        if self.blocks is None:
+            return values
+        found = np.array(values, np.result_type(values, np.float32))
+        for block in np.unique(self.blocks):
+            found[self.blocks == block] -= found[self.blocks == block].mean(axis=0)
+        return found
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -51,7 +68,9 @@ class Relabelings:
         return np.where(self.treated, 1 / treated, -1 / control)
 
 
-def relabelings(treated: np.ndarray, permutations: int, seed: int = 0) -> Relabelings:
+def relabelings(
+    treated: np.ndarray, permutations: int, seed: int = 0, blocks: np.ndarray | None = None
+) -> Relabelings:
     """Enumerate the relabelings of units, or draw some where there are more than are asked for.
 
     Parameters
@@ -62,19 +81,11 @@ def relabelings(treated: np.ndarray, permutations: int, seed: int = 0) -> Relabe
         How many are drawn besides the real one. Where there are not more, all are taken.
     seed
         Of the draw.
+    blocks
+        (R,) integers: units are relabelled within these only, such as plates. None: everywhere.
     """
-    count, chosen = len(treated), int(np.sum(treated))
-    if comb(count, chosen) <= permutations + 1:
-        found = np.zeros((comb(count, chosen), count), bool)
-        for row, places in enumerate(combinations(range(count), chosen)):
-            found[row, list(places)] = True
-        first = int(np.flatnonzero((found == treated).all(axis=1))[0])
-        found[[0, first]] = found[[first, 0]]
-        return Relabelings(found, exact=True)
-    random = np.random.default_rng(seed)
-    found = np.tile(np.asarray(treated, bool), (permutations + 1, 1))
-    found[1:] = random.permuted(found[1:], axis=1)
-    return Relabelings(found, exact=False)
+    made = arrangements(np.asarray(treated, bool), permutations, seed, blocks)
+    return Relabelings(made.codes, made.exact, blocks)
 
 
 def ways(treated: int, control: int, permutations: int) -> str:

@@ -117,7 +117,7 @@ def shares_figure(
     first.set_ylim(len(conditions) - 0.5, -0.5)
     for axes in panels.flat:
         _plain(axes)
-    _label(figure, title, "share of the patches: dots are replicates, the line is their mean, "
+    _label(figure, title, "frequency (% of patches): dots are replicates, the line is their mean, "
            "the bar its interval (an arrow: it goes on)")  # fmt: skip
     return figure
 
@@ -177,7 +177,7 @@ def difference_figure(
     bar = figure.colorbar(picture, ax=axes, shrink=0.7, aspect=30)
     bar.set_ticks([-found.limit, 0, found.limit])
     bar.set_ticklabels(
-        [f"more of\n{short(control, 16)}", "as dense", f"more of\n{short(treated, 16)}"]
+        [f"denser in\n{short(control, 16)}", "equal density", f"denser in\n{short(treated, 16)}"]
     )
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
@@ -188,7 +188,7 @@ def difference_figure(
 
 
 def plate_figure(
-    table: pd.DataFrame, *, title: str = "", label: str = "share of the patches"
+    table: pd.DataFrame, *, title: str = "", label: str = "frequency (% of patches)"
 ) -> Figure:
     """Draw the wells of a plate as a heat map.
 
@@ -280,7 +280,7 @@ def dose_figure(
     for axes in panels.flat[len(drugs) :]:
         axes.set_visible(False)
     for axes in panels[:, 0]:
-        axes.set_ylabel("share of the patches", fontsize=8, color=INK)
+        axes.set_ylabel("frequency (% of patches)", fontsize=8, color=INK)
     caption = "dots are replicates, the line joins their means"
     if shares["low"].notna().any():
         caption += "; bars with ends are their intervals"

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import (
     NONE,
     Cluster,
     Clusters,
+    ConditionColumns,
+    ConditionResults,
     DifferenceMap,
     Exploration,
-    compare_conditions,
-    comparison_doubts,
-    condition_shares,
-    difference_map,
-    difference_text,
-    dose_shares,
-    dose_trends,
-    in_percent,
+    compared_sentences,
+    condition_results,
     ordered_texts,
-    plate_table,
-    replicate_dose_shares,
-    replicate_shares,
-    share_doubts,
+    plate_sentence,
+    trend_sentences,
 )
 from napari_tsimcne.export import (
     difference_figure,
@@ -50,11 +42,10 @@ SELECTION = -1
 
 SELECTED_COLOR = "#56b4e9"
 MOST_DRAWN = 12
-"""Clusters that are drawn one below the other."""
+"""Clusters, or difference maps, that are drawn one below the other."""
 
-MOST_TOLD = 5
-LEVEL = 0.05
-"""Of p, below which a difference is told as one."""
+MOST_FIGURES = 36
+"""Plates that are drawn one below the other."""
 
 SHARES_EXPLAINED = "Dots are replicates, the line is their mean, the bar its 95 % interval."
 
@@ -65,28 +56,39 @@ class Question:
 
     ``condition``, ``replicate``, ``well``, ``plate`` and ``dose`` are columns of the patch table,
     ``control``, ``treated`` and ``on_plate`` values as text; ``treated`` None stands for all
-    others. ``cluster`` is the id of one, or `SELECTION`; None stands for every cluster.
+    others. ``replicate`` may be several columns. ``cluster`` is the id of one, or `SELECTION`; None
+    stands for every cluster.
     """
 
     view: View
     condition: str
-    replicate: str | None = None
+    replicate: str | Sequence[str] | None = None
     control: str | None = None
     treated: str | None = None
     well: str | None = None
     plate: str | None = None
     on_plate: str | None = None
     dose: str | None = None
+    block: str | None = None
     cluster: int | None = None
+
+    @property
+    def columns(self) -> ConditionColumns:
+        """Which columns say what."""
+        return ConditionColumns(
+            self.condition, self.replicate, self.control, self.treated, self.well, self.dose,
+            self.plate, self.block,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Figures, what they show in words, and the difference map where that was asked for."""
+    """Figures, what they show in words; the first difference map, and what it compares."""
 
     drawings: tuple[Drawing, ...]
     words: str
     difference: DifferenceMap | None = None
+    compared: str = ""
 
 
 class ConditionsJob(Job):
@@ -131,119 +133,96 @@ def answer(exploration: Exploration, question: Question) -> Answer:
     InputError
         Where columns do not fit the question.
     """
-    views: dict[View, Callable[[Exploration, Question], Answer]] = {
+    clusters = _clusters(exploration, question)
+    found = condition_results(
+        exploration, question.columns, clusters=clusters, parts=[question.view],
+        most_maps=MOST_DRAWN,
+    )  # fmt: skip
+    views: dict[View, Callable[[_Found], Answer]] = {
         "shares": _shares, "difference": _difference, "plate": _plate, "dose": _dose,
     }  # fmt: skip
-    return views[question.view](exploration, question)
+    return views[question.view](_Found(exploration, clusters, question, found))
 
 
-# --- shares ---------------------------------------------------------------------------------------
+class _Found(NamedTuple):
+    """What was found, and for whom."""
+
+    exploration: Exploration
+    clusters: Clusters
+    question: Question
+    results: ConditionResults
 
 
-def _shares(exploration: Exploration, question: Question) -> Answer:
-    clusters = _clusters(exploration, question)
-    condition, replicate = _columns(exploration, question)
-    mask = exploration.placed
-    shares = condition_shares(clusters, condition, replicate, mask=mask)
-    points = replicate_shares(clusters, condition, replicate, mask=mask)
-    colors = {one.id: one.color for one in clusters.all}
-    shown, left_out = _shown(clusters, question)
+def _answer(drawings: Sequence[Drawing], words: Sequence[str], found: _Found) -> Answer:
+    results = found.results
+    text = "\n\n".join([*words, *results.notes, *results.doubts])
+    compared, difference = next(iter(results.differences.items()), ("", None))
+    return Answer(tuple(drawings), text, difference, compared)
+
+
+def _shares(found: _Found) -> Answer:
+    shares, points, comparison = (
+        found.results.shares, found.results.replicates, found.results.comparison,
+    )  # fmt: skip
+    colors = {one.id: one.color for one in found.clusters.all}
+    shown, words = _shown(found.clusters, found.question)
     drawings = []
     for one in shown:
         figure = shares_figure(shares[shares["id"] == one], points[points["id"] == one], colors)
         figure.supxlabel("")
         drawings.append(Drawing(figure, scales=False))
-    words = [*left_out, *([SHARES_EXPLAINED] if replicate is not None else [])]
-    if replicate is not None and question.control is not None:
-        compared = compare_conditions(
-            clusters, condition, replicate, question.control,
-            mask=mask & _either(condition, question),
-        )  # fmt: skip
-        words += _compared_words(compared[compared["id"].isin(shown)], question.control)
-        words += comparison_doubts(compared)
-    return Answer(tuple(drawings), "\n\n".join([*words, *share_doubts(shares)]))
+    if found.question.replicate:
+        words.append(SHARES_EXPLAINED)
+    if comparison is not None and found.question.control is not None:
+        words += compared_sentences(comparison, found.question.control, shown)
+    return _answer(drawings, words, found)
 
 
-def _compared_words(compared: pd.DataFrame, control: str) -> list[str]:
-    """Tell the surest differences from the control."""
-    if not len(compared):
-        return []
-    ranked = compared.sort_values("p_adjusted", kind="stable")
-    sure = ranked[ranked["p_adjusted"] <= LEVEL]
-    lines = [
-        f"'{row.cluster}': {in_percent(row.share)} in {row.condition} against "
-        f"{in_percent(row.control_share)} in {control} (p = {row.p_adjusted:.2g})."
-        for row in sure.head(MOST_TOLD).itertuples()
-    ]
-    if len(sure) > MOST_TOLD:
-        lines.append(f"And {len(sure) - MOST_TOLD} more; Save writes all of them.")
-    if not lines:
-        least = ranked["p_adjusted"].iloc[0]
-        return [f"No share differs from that in {control} more than replicates do "
-                f"(smallest p = {least:.2g})."]  # fmt: skip
-    return ["\n".join(lines)]
-
-
-# --- difference map -------------------------------------------------------------------------------
-
-
-def _difference(exploration: Exploration, question: Question) -> Answer:
-    condition, replicate = _columns(exploration, question)
-    assert question.control is not None
-    control = _is(condition, question.control)
-    treated = _either(condition, question) & ~control
-    placed = exploration.placed
-    found = difference_map(exploration.coordinates, treated & placed, control & placed, replicate)
-    of = treated | control
-    name = question.treated or "all others"
-    figure = difference_figure(
-        found, exploration.coordinates[of & placed], treated=name, control=question.control
-    )
-    # In words below it, where there is room for them.
-    figure.axes[0].set_xlabel("")
-    words = f"{name} minus {question.control}: {difference_text(found)}"
-    return Answer((Drawing(figure, scales=True),), words, found)
-
-
-# --- plate ----------------------------------------------------------------------------------------
-
-
-def _plate(exploration: Exploration, question: Question) -> Answer:
-    clusters, table = _clusters(exploration, question), exploration.table
-    assert question.well is not None
-    wells = table[question.well].where(exploration.placed)
-    words = []
-    if question.plate is not None and question.on_plate is not None:
-        wells = wells.where(_is(table[question.plate], question.on_plate))
-    elif question.plate is not None:
-        words.append("Wells of the same name on several plates are taken together.")
-    shown, left_out = _shown(clusters, question, with_none=False)
-    names = {one.id: one.name for one in clusters.all}
+def _difference(found: _Found) -> Answer:
+    exploration, control = found.exploration, str(found.question.control)
+    codes, names = ordered_texts(exploration.table[found.question.condition])
     drawings = []
-    for one in shown:
-        plate = plate_table(wells, clusters.members(one))
-        figure = plate_figure(plate, title=names[one])
+    for name, one in found.results.differences.items():
+        sides = codes >= 0
+        if name in names:
+            sides = np.isin(codes, [names.index(name), names.index(control)])
+        coordinates = exploration.coordinates[sides & found.results.counted]
+        figure = difference_figure(one, coordinates, treated=name, control=control)
+        # In words below it, where there is room for them.
+        figure.axes[0].set_xlabel("")
         drawings.append(Drawing(figure, scales=True))
-        values = plate.to_numpy()
-        low, high = np.nanmin(values), np.nanmax(values)
-        words.append(f"'{names[one]}': from {in_percent(low)} to {in_percent(high)} of a well.")
-    return Answer(tuple(drawings), "\n".join([*left_out, *words]))
+    words = found.results.sentences(control)
+    left_out = len(names) - 1 - MOST_DRAWN
+    if found.question.treated is None and left_out > 0:
+        words.append(f"Save writes the maps of {left_out} further conditions.")
+    return _answer(drawings, words, found)
 
 
-# --- dose -----------------------------------------------------------------------------------------
+def _plate(found: _Found) -> Answer:
+    shown, words = _shown(found.clusters, found.question, with_none=False)
+    names = {one.id: one.name for one in found.clusters.all}
+    on_plate, drawings = found.question.on_plate, []
+    for one in shown:
+        plates = found.results.plates[one]
+        if on_plate is not None:
+            plates = {name: table for name, table in plates.items() if name == on_plate}
+        for plate, table in plates.items():
+            title = f"{names[one]}, {plate}" if plate else names[one]
+            drawings.append(Drawing(plate_figure(table, title=title), scales=True))
+        if plates:
+            words.append(plate_sentence(names[one], plates))
+    if len(drawings) > MOST_FIGURES:
+        words.insert(0, f"{MOST_FIGURES} of {len(drawings)} plates are drawn: choose a cluster or "
+                     "a plate for others.")  # fmt: skip
+    return _answer(drawings[:MOST_FIGURES], words, found)
 
 
-def _dose(exploration: Exploration, question: Question) -> Answer:
-    clusters = _clusters(exploration, question)
-    assert question.dose is not None
-    dose = exploration.table[question.dose]
-    condition, replicate = _columns(exploration, question)
-    drug = None if question.condition == question.dose else condition
-    mask = exploration.placed
-    shares = dose_shares(clusters, dose, replicate, drug, mask=mask)
-    points = replicate_dose_shares(clusters, dose, replicate, drug, mask=mask)
-    colors = {one.id: one.color for one in clusters.all}
-    shown, left_out = _shown(clusters, question, with_none=False)
+def _dose(found: _Found) -> Answer:
+    results, question = found.results, found.question
+    shares, points = results.doses, results.dose_replicates
+    assert shares is not None and points is not None and question.dose is not None
+    colors = {one.id: one.color for one in found.clusters.all}
+    shown, words = _shown(found.clusters, question, with_none=False)
     drawings = []
     for one in shown:
         own, dots = shares[shares["id"] == one], points[points["id"] == one]
@@ -257,40 +236,8 @@ def _dose(exploration: Exploration, question: Question) -> Answer:
             # As side by side, their curves can be compared.
             figure.axes[0].set_ylim(-0.03 * highest, highest)
             drawings.append(Drawing(figure, scales=True))
-    if replicate is None:
-        words = share_doubts(shares.assign(condition=shares["drug"]))
-    else:
-        words = _trend_words(clusters, dose, replicate, drug, mask, shown)
-    return Answer(tuple(drawings), "\n\n".join([*left_out, *words]))
-
-
-def _trend_words(
-    clusters: Clusters,
-    dose: pd.Series,
-    replicate: pd.Series,
-    drug: pd.Series | None,
-    mask: np.ndarray,
-    shown: list[int],
-) -> tuple[str, ...]:
-    """Tell whose share rises or falls with the dose, the surest first."""
-    try:
-        trends = dose_trends(clusters, dose, replicate, drug, mask=mask)
-    except InputError:
-        return ("No trend can be told: that takes three doses or more.",)
-    told = trends[trends["id"].isin(shown)]
-    ranked = told.sort_values("p_adjusted", kind="stable")
-    lines = []
-    for row in ranked.head(2 * MOST_TOLD).itertuples():
-        of = f" of {row.drug}" if row.drug else ""
-        goes = "rises" if row.correlation > 0 else "falls"
-        does = f"{goes} with the dose{of}" if row.p_adjusted <= LEVEL else (
-            f"does not follow the dose{of} more than by chance"
-        )  # fmt: skip
-        lines.append(
-            f"The share of '{row.cluster}' {does} (rank correlation {row.correlation:.2f}, "
-            f"p = {row.p_adjusted:.2g}, {row.replicates} replicates)."
-        )
-    return ("\n".join(lines),)
+    words += trend_sentences(results.trends, shown)
+    return _answer(drawings, words, found)
 
 
 # --- parts ----------------------------------------------------------------------------------------
@@ -301,11 +248,6 @@ def _clusters(exploration: Exploration, question: Question) -> Clusters:
         return exploration.clusters
     one = Cluster(id=1, name="selected patches", color=SELECTED_COLOR)
     return Clusters(len(exploration), None, [one], exploration.selection.mask.astype(np.int32))
-
-
-def _columns(exploration: Exploration, question: Question) -> tuple[pd.Series, pd.Series | None]:
-    table, replicate = exploration.table, question.replicate
-    return table[question.condition], None if replicate is None else table[replicate]
 
 
 def _shown(
@@ -324,15 +266,3 @@ def _shown(
         return shown, [f"The {MOST_DRAWN} largest of {len(ids)} clusters are drawn."]
     outside = with_none and (clusters.ids == NONE).any()
     return ([*shown, NONE] if outside else shown), []
-
-
-def _is(column: pd.Series, value: str) -> np.ndarray:
-    codes, texts = ordered_texts(column)
-    return codes == (texts.index(value) if value in texts else len(texts))
-
-
-def _either(condition: pd.Series, question: Question) -> np.ndarray:
-    """Tell which patches are of the control or of what is compared with it, (N,)."""
-    if question.treated is None:
-        return condition.notna().to_numpy()
-    return _is(condition, question.treated) | _is(condition, question.control or "")

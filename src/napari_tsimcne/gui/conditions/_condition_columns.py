@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import groupings, plate_of
+from napari_tsimcne.explore import BLOCKS, groupings, plate_of, word_of
 
 CONDITIONS = (
     "treatment", "condition", "drug", "compound", "perturbation", "genotype", "phenotype", "group",
@@ -27,6 +27,9 @@ CONTROLS = (
 POSITIVE = ("pos", "positive")
 """Words of the other kind of control."""
 
+OWNERS = ("donor", "animal", "mouse", "patient", "subject")
+"""Words of what several samples may be of."""
+
 PLACES = ("patch", "t", "z", "y", "x", "size", "label")
 FEWEST_DOSES = 3
 MOST_WELLS = 1536
@@ -37,7 +40,8 @@ class Columns(NamedTuple):
 
     ``conditions`` group patches, ``replicates`` may tell replicates of a condition apart, ``wells``
     name wells of a plate in every value, ``doses`` are numbers that are the same all over each
-    image. ``plate`` tells plates apart by its name; None where no column does.
+    image. ``plate`` tells plates apart by its name; None where no column does. ``blocks`` tell
+    apart, by their names, what was done together.
     """
 
     conditions: list[str]
@@ -45,6 +49,7 @@ class Columns(NamedTuple):
     wells: list[str]
     plate: str | None
     doses: list[str]
+    blocks: list[str]
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> Columns:
@@ -56,6 +61,7 @@ class Columns(NamedTuple):
             [name for name in grouping if _names_wells(table[name])],
             next((name for name in grouping if "plate" in name.casefold()), None),
             _likeliest_first(_doses(table), DOSES),
+            [name for name in grouping if word_of(name, (*BLOCKS, *OWNERS)) is not None],
         )
 
     def replicate_of(self, condition: str) -> str | None:

@@ -8,22 +8,23 @@ import pandas as pd
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_tsimcne.explore import Clusters, ordered_texts
+from napari_tsimcne.explore import Clusters, ordered_texts, splitting
 from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row
 from napari_tsimcne.gui.conditions._comparing_conditions import SELECTION, Question, View
 from napari_tsimcne.gui.conditions._condition_columns import Columns, likely_control
 
 ROWS: dict[View, tuple[str, ...]] = {
-    "shares": ("cluster", "condition", "replicate", "control", "treated"),
-    "difference": ("condition", "replicate", "control", "treated"),
+    "shares": ("cluster", "condition", "replicate", "control", "treated", "block"),
+    "difference": ("condition", "replicate", "control", "treated", "block"),
     "plate": ("cluster", "well", "plate"),
     "dose": ("cluster", "dose", "condition", "replicate"),
 }
 """Which choices a view asks for."""
 
 TITLES = {
-    "cluster": "Share of", "condition": "Condition", "replicate": "Replicate",
+    "cluster": "Frequency of", "condition": "Condition", "replicate": "Replicate",
     "control": "Control", "treated": "Treated", "well": "Wells", "plate": "Plate", "dose": "Dose",
+    "block": "Within",
 }  # fmt: skip
 
 
@@ -45,12 +46,13 @@ class ConditionForm(QWidget):
         self._table = table
         columns = Columns.of(table)
         self._plates = columns.plate
-        self.cluster = Choice([], "Of which patches the share is shown.")
+        self.cluster = Choice([], "Of which patches the frequency (% of patches) is shown.")
         self.condition = Choice(_named(columns.conditions), "The column of the treatment.")
         self.replicate = Choice(
-            [("none", None), *_named(columns.replicates)],
-            "The column that tells replicates of a condition apart, such as the well:\n"
-            "they are what is counted, as the patches of one are not independent.",
+            [("none", None), *_named(columns.replicates), *_pairs(table, columns)],
+            "The column that tells replicates of a condition apart, such as the well; or two,\n"
+            "such as plate and well, where wells of several plates have the same name.\n"
+            "They are what is counted, as the patches of one are not independent.",
         )
         self.control = Choice(
             [], "What all others are compared with. It is guessed only where a value says so, as\n"
@@ -60,7 +62,7 @@ class ConditionForm(QWidget):
         self.well = Choice(_named(columns.wells), "The column of the wells, such as A01.")
         plates = [] if self._plates is None else ordered_texts(table[self._plates])[1]
         self.plate = Choice(
-            [("all together", None), *_named(plates)], "Of which plate the wells are shown."
+            [("every plate", None), *_named(plates)], "Of which plate the wells are shown."
         )
         self.dose = Choice(
             [("none", None), *_named(columns.doses)],
@@ -69,11 +71,17 @@ class ConditionForm(QWidget):
         self.dose.choose(columns.dose)
         if columns.conditions:
             self.replicate.choose(columns.replicate_of(columns.conditions[0]))
+        self.block = Choice(
+            [("all replicates", None), *_named(columns.blocks)],
+            "Compare replicates within each value of a column only, such as the plate or the\n"
+            "donor (blocks, pairs): what differs between these is not counted. Values that do\n"
+            "not hold both the control and what is compared are left out.",
+        )
         self._form = form_layout()
         self._rows: dict[str, Choice] = {
             "cluster": self.cluster, "dose": self.dose, "condition": self.condition,
             "replicate": self.replicate, "control": self.control, "treated": self.treated,
-            "well": self.well, "plate": self.plate,
+            "well": self.well, "plate": self.plate, "block": self.block,
         }  # fmt: skip
         add_rows(self._form, [(TITLES[name], row) for name, row in self._rows.items()])
         self.setLayout(self._form)
@@ -86,7 +94,9 @@ class ConditionForm(QWidget):
     def show_view(self, view: View) -> None:
         """Show the choices that a view asks for."""
         for name, row in self._rows.items():
-            shown = name in ROWS[view] and (name != "plate" or self._plates is not None)
+            shown = name in ROWS[view]
+            shown &= name != "plate" or self._plates is not None
+            shown &= name != "block" or row.count() > 1
             show_row(self._form, row, shown)
 
     def offer_clusters(self, clusters: Clusters) -> None:
@@ -109,14 +119,16 @@ class ConditionForm(QWidget):
     def question(self, view: View) -> Question:
         """Return what is chosen; there must be a condition."""
         return Question(
-            view, **self.columns(), plate=self._plates, on_plate=self.plate.value,
-            cluster=self.cluster.value,
+            view, **self.columns(), on_plate=self.plate.value, cluster=self.cluster.value
         )  # fmt: skip
 
     def columns(self) -> dict[str, Any]:
         """Return which columns say what, and which values are compared."""
-        names = ("condition", "replicate", "control", "treated", "well", "dose")
+        names = ("condition", "replicate", "control", "treated", "well", "dose", "block")
         found = {name: self._rows[name].value for name in names}
+        found["plate"] = self._plates
+        if found["replicate"] is None:
+            found["block"] = None
         compared = self.can_compare and self.control.value is not None
         return found if compared else {**found, "control": None, "treated": None}
 
@@ -148,3 +160,13 @@ class ConditionForm(QWidget):
 
 def _named(texts: list[str]) -> list[tuple[str, str]]:
     return [(text, text) for text in texts]
+
+
+def _pairs(table: pd.DataFrame, columns: Columns) -> list[tuple[str, tuple[str, str]]]:
+    """Offer plate-like columns together with what has the same names on several of them."""
+    return [
+        (f"{plate}, {name}", (plate, name))
+        for name in columns.replicates
+        for plate in splitting(table, [name], columns.conditions[:1])
+        if plate in columns.blocks
+    ]

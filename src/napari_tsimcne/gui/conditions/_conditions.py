@@ -44,10 +44,10 @@ WAIT_MS = 300
 """After a change of clusters or selection, so that several changes count once."""
 
 VIEWS: dict[View, tuple[str, str]] = {
-    "shares": ("Shares", "How large a share of each condition is in a cluster."),
+    "shares": ("Frequency", "How frequent a cluster is in each condition."),
     "difference": ("Difference", "Where on the map there is more of one condition than another."),
-    "plate": ("Plate", "The share of a cluster in each well of a plate."),
-    "dose": ("Dose", "The share of a cluster against the dose."),
+    "plate": ("Plate", "The frequency of a cluster in each well of a plate."),
+    "dose": ("Dose", "The frequency of a cluster against the dose."),
 }
 NO_COLUMNS = (
     "Nothing tells the patches of different treatments apart.\n\n"
@@ -60,7 +60,7 @@ ONLY_IMAGES = (
 )
 NO_CLUSTERS = (
     "There are no clusters yet: make some on the map, or let them be found (Automatic clusters). "
-    "The selected patches can be shared out without, and Difference needs none."
+    "Frequencies of the selected patches can be shown without, and Difference needs none."
 )
 NOTHING_SELECTED = "No patch is selected: select some on the map."
 NO_MAP = "There is no map yet."
@@ -68,7 +68,7 @@ NO_WELLS = "No column names the wells of a plate, such as A01, P24 or r01c02."
 NO_DOSES = "No column holds numbers that differ between images only, as doses do."
 NO_DOSE = "Choose the column of the dose."
 SAVED = "Write tables (CSV) and figures (PNG and PDF) of all four views into a new folder."
-NOTHING_TO_SAVE = "Make clusters first: their shares are what is written."
+NOTHING_TO_SAVE = "Make clusters first: their frequencies are what is written."
 NO_CONTROL = "Choose the control: what the others are compared with."
 ONE_VALUE = "The condition has one value only: there is nothing to compare."
 
@@ -148,7 +148,7 @@ class ConditionsPanel(Panel):
         self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.color_button = QPushButton("Colour map by difference")
         self.color_button.setToolTip(
-            "Colour every patch by how much more densely the treated lie around it than the\n"
+            "Colour every patch by the density of the treated around it minus that of the\n"
             "control: from -1 to 1, of which 1 is the largest difference anywhere. It becomes a\n"
             "column of the patches too."
         )
@@ -268,7 +268,7 @@ class ConditionsPanel(Panel):
         found, question = self._answer, self._asked
         if found is None or found.difference is None or question is None:
             return
-        name = f"{question.treated or 'all others'} minus {question.control}"
+        name = f"{found.compared} minus {question.control}"
         values = found.difference.at(self._exploration.coordinates) / found.difference.limit
         named = self._exploration.add_columns(
             pd.DataFrame({name: values}), SOURCE, differences=True
