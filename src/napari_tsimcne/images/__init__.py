@@ -2,12 +2,12 @@
 
 from napari_tsimcne.images._files import (
     Opened,
-    Skipped,
     distinct_names,
     files_below,
     find_files,
     open_file,
     open_images,
+    open_parts,
 )
 from napari_tsimcne.images._geometry import World, corners, layer_matrix, transformed
 from napari_tsimcne.images._join import check_alike, join_channels
@@ -27,7 +27,7 @@ from napari_tsimcne.images._names import (
     well_of_image,
     without_series,
 )
-from napari_tsimcne.images._source import ImageSource, Level
+from napari_tsimcne.images._source import ImageSource, Level, Skipped
 from napari_tsimcne.images._units import MICROMETRES, in_micrometres, length_text
 from napari_tsimcne.images._wells import (
     is_about_columns,
@@ -68,6 +68,7 @@ __all__ = [
     "near",
     "open_file",
     "open_images",
+    "open_parts",
     "pair_labels",
     "parse",
     "seen",

@@ -17,7 +17,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._bioio import READERS, open_bioio
 from napari_tsimcne.images._names import seen, shown
 from napari_tsimcne.images._pillow import open_pillow
-from napari_tsimcne.images._source import ImageSource, reason_of
+from napari_tsimcne.images._source import ImageSource, Skipped, reason_of
 from napari_tsimcne.images._tiff import open_tiff
 from napari_tsimcne.images._zarr import is_zarr, open_zarr
 
@@ -41,13 +41,6 @@ _POINTERS = (b"/annex/objects/", b"version https://git-lfs")
 """What data managers put in the place of contents that were not fetched."""
 
 FETCH = "fetch it (git annex get, datalad get or git lfs pull), or correct the link"
-
-
-class Skipped(NamedTuple):
-    """A file, or image of a file, that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 class Opened(NamedTuple):
@@ -89,12 +82,14 @@ def open_images(
     for file, name in zip(files, distinct_names(files), strict=True):
         own = shown(file.name)
         try:
-            opened = open_file(file)
+            opened, missing = open_parts(file)
             if axes is not None:
                 opened = [image.with_axes(axes) for image in opened]
         except InputError as error:
             skipped.append(Skipped(name, str(error)))
             continue
+        # Each file of a set misses the same.
+        skipped += [one for one in missing if one not in skipped]
         # Each file of an OME-TIFF in several files opens all of it.
         new = [image for image in opened if (image.path, image.series) not in known]
         known.update((image.path, image.series) for image in new)
@@ -110,32 +105,52 @@ def open_images(
 def open_file(path: str | PathLike[str]) -> list[ImageSource]:
     """Open one file or Zarr folder; several images where it holds several series or positions.
 
+    What is missing of it is passed over, see `open_parts`.
+
     Raises
     ------
     InputError
         Where the file is missing or no image that can be read whole.
     """
+    return open_parts(path).images
+
+
+def open_parts(path: str | PathLike[str]) -> Opened:
+    """Open what is there of one file or Zarr folder, and list what is missing of it.
+
+    Images are numbered as they are listed in it, with those that are missing.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, or holds no image that can be read whole.
+    """
     path = Path(path)
     name = shown(path.name)
     try:
-        images = _open(path, name)
+        parts = _open(path, name)
     except InputError:
         raise
     except MemoryError as error:
         raise InputError("it needs more memory than there is") from error
     except Exception as error:
         raise InputError(f"it is no image that can be read ({reason_of(error)})") from error
-    return [
+    images = [
         replace(
-            image,
+            part,
             series=number,
-            name=image.name + f"#{number}" * (number > 0 and image.name == name),
+            name=part.name + f"#{number}" * (number > 0 and part.name == name),
         )
-        for number, image in enumerate(images)
+        for number, part in enumerate(parts)
+        if isinstance(part, ImageSource)
     ]
+    skipped = [part for part in parts if isinstance(part, Skipped)]
+    if not images:
+        raise InputError("; ".join(dict.fromkeys(one.reason for one in skipped[:3])))
+    return Opened(images, skipped)
 
 
-def _open(path: Path, name: str) -> list[ImageSource]:
+def _open(path: Path, name: str) -> Sequence[ImageSource | Skipped]:
     """Open a file with the reader that its first bytes ask for."""
     if path.is_dir() and is_zarr(path):
         return open_zarr(path, name)

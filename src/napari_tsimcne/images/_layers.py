@@ -10,6 +10,7 @@ import numpy as np
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import letters_of, name_axes
 from napari_tsimcne.images._geometry import layer_pixel_size
+from napari_tsimcne.images._levels import is_reduced_copy, levels_left_out
 from napari_tsimcne.images._source import ImageSource, Level, default_channel_names
 
 
@@ -98,9 +99,16 @@ def _source(layer: Any, arrays: list[Any], axes: str) -> ImageSource:
         load=_held(arrays[0]),
     )  # fmt: skip
     y, x = axes.index("Y"), axes.index("X")
-    size, unit, _ = layer_pixel_size(layer, y, x)
-    levels = tuple(Level((int(a.shape[y]), int(a.shape[x])), _held(a)) for a in arrays[1:])
-    return replace(image, levels=levels, pixel_size=size, unit=unit)
+    size, unit, note = layer_pixel_size(layer, y, x)
+    notes: tuple[str, ...] = (note,) if note else ()
+    levels = tuple(
+        Level((int(a.shape[y]), int(a.shape[x])), _held(a))
+        for a in arrays[1:]
+        if a.dtype == arrays[0].dtype and is_reduced_copy(axes, shape, a.shape)
+    )
+    if len(levels) < len(arrays) - 1:
+        notes += (levels_left_out(len(arrays) - 1 - len(levels), len(arrays) - 1),)
+    return replace(image, levels=levels, pixel_size=size, unit=unit, notes=notes)
 
 
 def _held(array: Any) -> Any:

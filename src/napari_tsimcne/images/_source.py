@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,13 @@ AXES = "TCZYXS"
 
 MOST_CHANNELS = 5
 """An axis without a name is taken as channels up to this length, as depth above."""
+
+
+class Skipped(NamedTuple):
+    """A file, or image of a file, that was left out, and why."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class ImageSource:
         Returns an array of the same axes without channels, 0 where the image is transparent.
     depth
         What is made of the Z axis, see `planes` and `read`.
+    notes
+        What was not taken as it is stated, one sentence each.
     """
 
     name: str
@@ -74,6 +83,7 @@ class ImageSource:
     levels: tuple[Level, ...] = field(default=(), repr=False)
     alpha: Callable[[], Any] | None = field(default=None, repr=False)
     depth: Depth = field(default_factory=Depth)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         where = f"image '{self.name}'"

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import name_axes
+from napari_tsimcne.images._levels import is_reduced_copy, levels_left_out
 from napari_tsimcne.images._source import AXES, ImageSource, Level, default_channel_names
 from napari_tsimcne.images._units import PIXEL
 
@@ -46,6 +47,7 @@ class StoredArray:
     pixel_size: tuple[float, float] = PIXEL[0]
     unit: str = PIXEL[1]
     alpha: bool = False
+    notes: tuple[str, ...] = ()
 
     def images(self, name: str, path: Path) -> list[ImageSource]:
         """Images of the array, one a position; axes of length 1 are dropped.
@@ -107,12 +109,15 @@ class StoredArray:
         y, x = axes.index("Y"), axes.index("X")
         levels = []
         for level_shape, load in self.levels:
-            lower = view.shape(level_shape) if len(level_shape) == len(self.shape) else ()
-            # Copies that are reduced in depth or time have no planes to stand for the image's.
-            if [n for n, a in zip(lower, axes, strict=False) if a not in "YX"] == [
-                n for n, a in zip(shape, axes, strict=True) if a not in "YX"
-            ] and (lower[y], lower[x]) < (shape[y], shape[x]):
+            if len(level_shape) != len(self.shape):
+                continue
+            lower = view.shape(level_shape)
+            if is_reduced_copy(axes, shape, lower):
                 levels.append(Level((lower[y], lower[x]), partial(_viewed, load, view)))
+        levels.sort(key=lambda level: level.height_width, reverse=True)
+        notes = self.notes
+        if len(levels) < len(self.levels):
+            notes += (levels_left_out(len(self.levels) - len(levels), len(self.levels)),)
         return ImageSource(
             name=name,
             axes=axes,
@@ -125,6 +130,7 @@ class StoredArray:
             path=path,
             levels=tuple(levels),
             alpha=alpha,
+            notes=notes,
         )
 
     def _alpha(self, view: _View, samples: int) -> Load | None:

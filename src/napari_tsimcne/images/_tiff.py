@@ -15,9 +15,11 @@ import zarr
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._chunks import ChunksInFile, lies_in_chunks
+from napari_tsimcne.images._levels import is_reduced_copy
 from napari_tsimcne.images._messages import gathered_logs
+from napari_tsimcne.images._ome_xml import OmeXml, ome_of
 from napari_tsimcne.images._rows import RowsInFile, lies_in_rows
-from napari_tsimcne.images._source import ImageSource
+from napari_tsimcne.images._source import ImageSource, Skipped
 from napari_tsimcne.images._stored import StoredArray
 from napari_tsimcne.images._tiff_metadata import Metadata, metadata_of
 from napari_tsimcne.images._whole import check_whole
@@ -35,26 +37,52 @@ _SAMPLE_NAMES = {
 }
 
 
-def open_tiff(path: Path, name: str) -> list[ImageSource]:
+def open_tiff(path: Path, name: str) -> list[ImageSource | Skipped]:
     """Open the series of a TIFF file, and the positions in them; reads headers only.
+
+    Images of an OME-TIFF of which a file is missing are skipped.
 
     Raises
     ------
     InputError
         Where the file holds no image, or does not hold all that it declares.
     """
-    with gathered_logs() as logs, _seen(path) as file, tifffile.TiffFile(file) as tiff:
+    ome = ome_of(path)
+    missing = {} if ome is None else ome.missing
+    with gathered_logs() as logs, _seen(path) as file, _tiff_file(file, ome) as tiff:
         pictures = _pictures(tiff)
         check_whole(tiff, [tiff.series[n] for one in pictures for n in one], logs)
         metadata = metadata_of(tiff)
-        images: list[ImageSource] = []
+        notes = _pages_left(tiff)
+        found: list[ImageSource | Skipped] = []
         for one in pictures:
-            images += _stored(path, tiff, one, metadata.get(one[0], Metadata())).images(
+            while len(found) in missing:
+                found.append(missing[len(found)])
+            found += _stored(path, tiff, one, metadata.get(one[0], Metadata()), notes).images(
                 name, _first_file(tiff, one[0], path)
             )
-    if not images:
+    if not found:
         raise InputError("the TIFF file holds no image")
-    return images
+    return found + [one for one in missing.values() if one not in found]
+
+
+def _tiff_file(file: Path | BinaryIO, ome: OmeXml | None) -> tifffile.TiffFile:
+    return tifffile.TiffFile(file, omexml=None if ome is None else ome.text)
+
+
+def _pages_left(tiff: tifffile.TiffFile) -> tuple[str, ...]:
+    """Say which pages the metadata does not describe, or that it cannot be true."""
+    first = tiff.series[0] if tiff.series else None
+    if tiff.is_imagej and first is not None and first.kind != "imagej":
+        return ("its ImageJ description cannot be true, and is not used: check the axes",)
+    if not tiff.is_ome or first is None or first.kind != "ome":
+        return ()
+    own = {p.index for s in tiff.series for p in s.pages if p is not None and p.parent is tiff}
+    left = len(tiff.pages) - len(own)
+    of = len(tiff.pages)
+    return (f"its OME-XML does not describe {left} of its {of} pages, which are not read",) * (
+        left > 0
+    )
 
 
 def _pictures(tiff: tifffile.TiffFile) -> list[list[int]]:
@@ -77,15 +105,17 @@ def _pictures(tiff: tifffile.TiffFile) -> list[list[int]]:
 
 def _is_copy(series: Any, image: Any) -> bool:
     """Whether it is the image at a lower resolution; a thumbnail has another ratio of sides."""
-    if (series.axes, series.dtype) != (image.axes, image.dtype):
-        return False
-    page, whole = series.keyframe, image.keyframe
-    down, across = whole.imagelength / page.imagelength, whole.imagewidth / page.imagewidth
-    # Sides are rounded to whole pixels.
-    return down > 1 and abs(down - across) <= 1 / min(page.imagelength, page.imagewidth) * down
+    same = (series.axes, series.dtype) == (image.axes, image.dtype)
+    return same and is_reduced_copy(image.axes, image.shape, series.shape)
 
 
-def _stored(path: Path, tiff: tifffile.TiffFile, numbers: list[int], says: Metadata) -> StoredArray:
+def _stored(
+    path: Path,
+    tiff: tifffile.TiffFile,
+    numbers: list[int],
+    says: Metadata,
+    notes: tuple[str, ...],
+) -> StoredArray:
     number = numbers[0]
     series = tiff.series[number]
     page = series.keyframe
@@ -118,6 +148,7 @@ def _stored(path: Path, tiff: tifffile.TiffFile, numbers: list[int], says: Metad
         pixel_size=says.pixel_size,
         unit=says.unit,
         alpha=alpha,
+        notes=says.notes + notes,
     )
 
 
@@ -188,7 +219,7 @@ class _OpenTiff:
 
     def __init__(self, path: Path) -> None:
         with gathered_logs(), ExitStack() as files:
-            self._tiff = tifffile.TiffFile(files.enter_context(_seen(path)))
+            self._tiff = _tiff_file(files.enter_context(_seen(path)), ome_of(path))
             self._series = self._tiff.series
             self._files = files.pop_all()
         self._tiff.filehandle.set_lock(True)

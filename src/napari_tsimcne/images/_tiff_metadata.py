@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images._units import PIXEL, pixel_size, standard_unit
+from napari_tsimcne.images._units import PIXEL, in_micrometres, standard_unit, stated_pixel_size
 
 _CENTIMETRE = 3
 _LARGEST_MICROMETRES = 25.0
@@ -23,6 +23,7 @@ class Metadata:
     pixel_size: tuple[float, float] = PIXEL[0]
     unit: str = PIXEL[1]
     channel_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def metadata_of(tiff: tifffile.TiffFile) -> dict[int, Metadata]:
@@ -35,20 +36,22 @@ def metadata_of(tiff: tifffile.TiffFile) -> dict[int, Metadata]:
     """
     if tiff.is_ome and tiff.ome_metadata:
         return _of_ome(tiff)
-    size, unit = PIXEL
+    size, unit, note = (*PIXEL, "")
     if tiff.is_imagej:
-        size, unit = _of_imagej(tiff)
+        size, unit, note = _of_imagej(tiff)
     elif tiff.is_lsm:
         says = tiff.lsm_metadata or {}
-        size, unit = pixel_size(says.get("VoxelSizeY"), says.get("VoxelSizeX"), "m", "m")
-        if unit == "m":
-            size, unit = (size[0] * 1e6, size[1] * 1e6), "µm"
+        size, unit, note = stated_pixel_size(
+            says.get("VoxelSizeY"), says.get("VoxelSizeX"), "m", "m"
+        )
+        size, unit = in_micrometres(size, unit)
     elif tiff.is_svs:
         says = tifffile.tifffile.svs_description_metadata(tiff.pages.first.description)
-        size, unit = pixel_size(says.get("MPP"), says.get("MPP"))
-    if unit == "pixel" and tiff.series:
+        size, unit, note = stated_pixel_size(says.get("MPP"), says.get("MPP"))
+    if unit == "pixel" and tiff.series and not note:
         size, unit = _of_resolution(tiff.series[0].keyframe)
-    return {number: Metadata(size, unit) for number in range(len(tiff.series))}
+    found = Metadata(size, unit, notes=(note,) if note else ())
+    return dict.fromkeys(range(len(tiff.series)), found)
 
 
 def _of_ome(tiff: tifffile.TiffFile) -> dict[int, Metadata]:
@@ -62,31 +65,46 @@ def _of_ome(tiff: tifffile.TiffFile) -> dict[int, Metadata]:
     if len(images) == len(tiff.series):
         pairs = dict(enumerate(images))
     else:  # images without planes are no series
-        by_name = {image.get("Name"): image for image in images}
-        pairs = {n: by_name[s.name] for n, s in enumerate(tiff.series) if s.name in by_name}
-    return {number: _of_ome_image(image.find("{*}Pixels")) for number, image in pairs.items()}
+        names = [image.get("Name") for image in images]
+        pairs = {
+            n: images[names.index(s.name)]
+            for n, s in enumerate(tiff.series)
+            if names.count(s.name) == 1
+        }
+    return {
+        number: _of_ome_image(image.find("{*}Pixels"), tiff.series[number])
+        for number, image in pairs.items()
+    }
 
 
-def _of_ome_image(pixels: Any) -> Metadata:
-    size, unit = pixel_size(
+def _of_ome_image(pixels: Any, series: Any) -> Metadata:
+    size, unit, note = stated_pixel_size(
         pixels.get("PhysicalSizeY"),
         pixels.get("PhysicalSizeX"),
         pixels.get("PhysicalSizeYUnit", "µm"),
         pixels.get("PhysicalSizeXUnit", "µm"),
     )
-    channels = pixels.iterfind("{*}Channel")
+    channels = pixels.findall("{*}Channel")
     names = tuple(c.get("Name") or f"channel {i}" for i, c in enumerate(channels))
-    return Metadata(size, unit, names)
+    notes: tuple[str, ...] = (note,) if note else ()
+    count = dict(zip(series.get_axes(squeeze=False), series.get_shape(squeeze=False), strict=True))
+    samples = any(int(c.get("SamplesPerPixel", 1)) > 1 for c in channels)
+    if channels and len(channels) != count.get("C", 1) and not samples:
+        notes += (f"it names {len(channels)} channels but holds {count.get('C', 1)}: the names are "
+                  "not used",)  # fmt: skip
+        names = ()
+    return Metadata(size, unit, names, notes)
 
 
-def _of_imagej(tiff: tifffile.TiffFile) -> tuple[tuple[float, float], str]:
+def _of_imagej(tiff: tifffile.TiffFile) -> tuple[tuple[float, float], str, str]:
     says = tiff.imagej_metadata or {}
     unit = standard_unit(says.get("unit"))
     per_unit = _resolution(tiff.pages.first)
-    if unit in ("pixel", "inch") or per_unit is None:
-        return PIXEL
+    # Pixels an inch are those of a print.
+    if unit in ("pixel", "in") or per_unit is None:
+        return (*PIXEL, "")
     y_unit = standard_unit(says.get("yunit", unit))
-    return pixel_size(1 / per_unit[0], 1 / per_unit[1], y_unit, unit)
+    return stated_pixel_size(1 / per_unit[0], 1 / per_unit[1], y_unit, unit)
 
 
 def _of_resolution(page: Any) -> tuple[tuple[float, float], str]:

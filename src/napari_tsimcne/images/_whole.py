@@ -69,6 +69,12 @@ def _check_declared_planes(tiff: tifffile.TiffFile, series: Sequence[Any]) -> No
     found = sum(size_of(one.shape, 1) for one in series) // max(plane, 1)
     if found < declared:
         raise InputError(f"it holds {found} of {declared} planes: the file is cut off")
+    if series[0].kind == "imagej" and found < len(tiff.pages):
+        stated = " x ".join(f"{says[a]} {a}" for a in ("channels", "slices", "frames") if a in says)
+        raise InputError(
+            f"its ImageJ description states {stated}, but it holds {len(tiff.pages)} planes: "
+            "correct its properties in ImageJ and save it again"
+        )
 
 
 def _check_planes(level: Any) -> None:

@@ -64,8 +64,8 @@ class ImageRecord(BaseModel):
             raise InputError(f"'{self.name}' was a layer, not a file: open it in napari again")
         if not is_there(self.path):
             raise InputError(f"'{self.name}' is no longer at {shown(self.path)}")
-        series = open_file(self.path)
-        if self.series >= len(series):
+        series = {image.series: image for image in open_file(self.path)}
+        if self.series not in series:
             raise InputError(f"the file {shown(self.path)} has changed since the run was made")
         image = series[self.series]
         if len(image.axes) == len(self.axes):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.jobs._job import Job
-from napari_tsimcne.images import ImageSource, Opened, Skipped, find_files, open_file
+from napari_tsimcne.images import ImageSource, Opened, Skipped, find_files, open_parts
 
 
 class OpeningJob(Job):
@@ -36,7 +36,9 @@ class OpeningJob(Job):
                 break
             self._tell(self.placing, "Opening files", number, len(files))
             try:
-                images += open_file(file)
+                opened = open_parts(file)
+                images += opened.images
+                skipped += [one for one in opened.skipped if one not in skipped]
             except InputError as error:
                 skipped.append(Skipped(file.name, str(error)))
         self._tell(self.finished, Opened(images, skipped))
