@@ -301,11 +301,13 @@ for command in COMMANDS:
 
 def _open_images(sources: list[str], axes: str | None, pixel_size: float | None) -> Opened:
     """Open images, and warn of what cannot be read."""
-    from napari_tsimcne.images import open_images
+    from napari_tsimcne.images import noted, open_images
 
     opened = open_images(*sources, axes=axes, pixel_size=pixel_size)
     for file in opened.skipped:
         warn(f"left out {file.name}: {file.reason}")
+    for note in noted(opened.images):
+        warn(note)
     return opened
 
 

@@ -27,7 +27,7 @@ from napari_tsimcne.images._names import (
     well_of_image,
     without_series,
 )
-from napari_tsimcne.images._source import ImageSource, Level, Skipped
+from napari_tsimcne.images._source import ImageSource, Level, Skipped, noted
 from napari_tsimcne.images._units import MICROMETRES, in_micrometres, length_text
 from napari_tsimcne.images._wells import (
     is_about_columns,
@@ -66,6 +66,7 @@ __all__ = [
     "mostly_wells",
     "named_alike",
     "near",
+    "noted",
     "open_file",
     "open_images",
     "open_parts",

@@ -358,7 +358,24 @@ def default_channel_names(axes: str, shape: Sequence[int]) -> tuple[str, ...]:
     return tuple(f"channel {i}" for i in range(count))
 
 
+def channels_misnamed(named: int, channels: int) -> str:
+    """Say that the names of channels do not fit."""
+    return f"it names {named} channels but holds {channels}: the names are not used"
+
+
 def reason_of(error: BaseException) -> str:
     """Return the first line of what an exception says, or its type where it says nothing."""
     text = str(error).strip().split("\n")[0].rstrip(". ")
     return text or type(error).__name__
+
+
+def noted(images: Sequence[ImageSource]) -> list[str]:
+    """Return the notes of images, each once, with the images that it is of."""
+    of: dict[str, list[str]] = {}
+    for image in images:
+        for note in image.notes:
+            of.setdefault(note, []).append(image.name)
+    return [
+        f"'{names[0]}'{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {note}"
+        for note, names in of.items()
+    ]

@@ -231,9 +231,11 @@ class _OpenTiff:
         with self._tiff.filehandle.lock:
             if key not in self._arrays:
                 series = self._series[number]
-                if lies_in_rows(series.levels[level]):
+                # tifffile closes the further files of a set, and opens them when it reads.
+                elsewhere = series.levels[level].keyframe.parent is not self._tiff
+                if not elsewhere and lies_in_rows(series.levels[level]):
                     self._arrays[key] = RowsInFile(series.levels[level])
-                elif lies_in_chunks(series.levels[level]):
+                elif not elsewhere and lies_in_chunks(series.levels[level]):
                     self._arrays[key] = ChunksInFile(series.levels[level])
                 else:
                     # With one worker, chunks would be decoded one after another.

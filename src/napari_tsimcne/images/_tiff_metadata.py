@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images._source import channels_misnamed
 from napari_tsimcne.images._units import PIXEL, in_micrometres, standard_unit, stated_pixel_size
 
 _CENTIMETRE = 3
@@ -90,8 +91,7 @@ def _of_ome_image(pixels: Any, series: Any) -> Metadata:
     count = dict(zip(series.get_axes(squeeze=False), series.get_shape(squeeze=False), strict=True))
     samples = any(int(c.get("SamplesPerPixel", 1)) > 1 for c in channels)
     if channels and len(channels) != count.get("C", 1) and not samples:
-        notes += (f"it names {len(channels)} channels but holds {count.get('C', 1)}: the names are "
-                  "not used",)  # fmt: skip
+        notes += (channels_misnamed(len(channels), count.get("C", 1)),)
         names = ()
     return Metadata(size, unit, names, notes)
 

@@ -341,11 +341,13 @@ def open_labels(
     warn: Callable[[str], None],
 ) -> dict[str, ImageSource] | None:
     """Open label images and pair them with their images; None where there are none."""
-    from napari_tsimcne.images import open_images, pair_labels
+    from napari_tsimcne.images import noted, open_images, pair_labels
 
     if not objects:
         return None
     labels, skipped = open_images(*objects)
+    for note in noted(labels):
+        warn(note)
     for file in skipped:
         warn(f"left out the labels {file.name}: {file.reason}")
     return pair_labels(images, labels)

@@ -31,7 +31,7 @@ from napari_tsimcne.gui.steps._inputs import Inputs, images_of, with_files, with
 from napari_tsimcne.gui.steps._opening import OpeningJob
 from napari_tsimcne.gui.steps._patch_form import PatchForm
 from napari_tsimcne.gui.steps._pixel_size import set_pixel_size
-from napari_tsimcne.images import Opened, Skipped, World
+from napari_tsimcne.images import Opened, Skipped, World, noted
 from napari_tsimcne.recipe import Objects, Points
 
 CHANGES = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units",
@@ -227,8 +227,15 @@ class ImagesForm(QWidget):
         if known:
             parts.append("All of them are listed already." if not count
                          else f"{known:,} were listed already.")  # fmt: skip
+        notes = [capital(note) for note in noted(opened.images)]
+        parts += notes[:MOST_TOLD]
         parts += _left_out(opened.skipped[:MOST_TOLD], len(opened.skipped))
-        everything = "\n".join(_left_out(opened.skipped[:MOST_IN_TIP], len(opened.skipped)))
+        everything = "\n".join(
+            [
+                *notes[:MOST_IN_TIP],
+                *_left_out(opened.skipped[:MOST_IN_TIP], len(opened.skipped)),
+            ]
+        )
         self._tell("\n".join(part for part in parts if part), everything)
         self._follow()
         self.add_files(())

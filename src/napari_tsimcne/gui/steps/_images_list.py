@@ -172,9 +172,11 @@ def _describe(item: QListWidgetItem, row: Row) -> None:
     try:
         image = row.image()
         detail, more = described(image), f"{lengths_of(image)}; {image.dtype}"
+        notes = [capital(note) for note in image.notes]
     except ValueError as error:
         detail = more = capital(sentence(error))
-    lines = [row.name, more]
+        notes = []
+    lines = [row.name, more, *notes]
     if isinstance(row, FileRow):
         tag = "file" if row.layers is None else "file, shown"
         lines.append(str(row.opened.path))
