@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
@@ -14,6 +13,7 @@ import tifffile
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._messages import gathered_logs
+from napari_tsimcne.images._names import folded
 from napari_tsimcne.images._source import Skipped
 
 _OWN = "urn:uuid:this-file"
@@ -215,6 +215,4 @@ def _there(folder: Path, name: str) -> Path | None:
 
 
 def _same_name(one: str, other: str) -> bool:
-    return unicodedata.normalize("NFC", one).casefold() == (
-        unicodedata.normalize("NFC", other).casefold()
-    )
+    return folded(one) == folded(other)
