@@ -92,6 +92,8 @@ class ViewsMade(_Message):
 class Estimated(_Message):
     """``stage_seconds`` by stage, measured by a few steps; ``seconds`` of the whole training.
 
+    Besides, it takes ``choosing_seconds`` to choose the arithmetic before the first stage, and
+    ``embedding_seconds`` to put all patches onto the map after the last.
     ``fitting_batch``: the batch size asked for, or the largest that fits where that does not.
     """
 
@@ -99,8 +101,16 @@ class Estimated(_Message):
     device: str
     seconds: float
     stage_seconds: dict[str, float]
+    choosing_seconds: float = 0.0
+    embedding_seconds: float = 0.0
     images_per_second: float
     fitting_batch: int
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Seconds of every part by its name, in order; together they are ``seconds``."""
+        before = {"choosing the arithmetic": self.choosing_seconds} if self.choosing_seconds else {}
+        return {**before, **self.stage_seconds, "all patches onto the map": self.embedding_seconds}
 
 
 class Refused(_Message):

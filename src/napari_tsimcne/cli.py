@@ -84,6 +84,8 @@ def run(
     freeze_backbone: options.FreezeBackbone = False,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.", min=0)] = 0,
     device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.PrecisionName.auto,
+    compiled: options.CompileOption = None,
     dask_scheduler: options.DaskScheduler = None,
     cut_only: Annotated[
         bool, typer.Option("--cut-only", help="Cut the patches; learn later, with train.")
@@ -134,7 +136,7 @@ def run(
         console.print(f"Train it with: napari-tsimcne train {made.folder}", highlight=False,
                       soft_wrap=True)  # fmt: skip
         return
-    train_in_terminal(made, device)
+    train_in_terminal(made, device, precision=precision, compiled=compiled)
     console.print(f"The map is in {made.folder}", highlight=False, soft_wrap=True)
     console.print(
         f"Open it with: napari-tsimcne open {made.folder}", highlight=False, soft_wrap=True
@@ -199,6 +201,8 @@ def train(
         float, typer.Option(help="Seconds between checkpoints.", min=0)
     ] = 60.0,
     device: options.DeviceOption = options.Device.auto,
+    precision: options.PrecisionOption = options.PrecisionName.auto,
+    compiled: options.CompileOption = None,
     debug: options.Debug = False,
 ) -> None:
     """Learn the map of a run whose patches are cut; go on where a training was cut off.
@@ -209,7 +213,7 @@ def train(
     if opened.info.state == "trained":
         raise InputError(f"{opened.folder} is trained already: open it, or make a new run")
     train_so = train_quietly if quiet else train_in_terminal
-    train_so(opened, device, threads, checkpoint_seconds)
+    train_so(opened, device, threads, checkpoint_seconds, precision, compiled)
 
 
 @app.command()

@@ -122,11 +122,29 @@ class RolledBack(_Event):
     rate_scale: float
 
 
+class Noted(_Event):
+    """Something is not as it was before, or not as it was asked for; ``text`` says what, and why.
+
+    Such as a training that goes on with other random numbers, on another kind of device.
+    """
+
+    kind: Literal["noted"] = "noted"
+    text: str
+
+
 class Embedding(_Event):
-    """The network is applied to every patch, without augmentation, to draw the map."""
+    """The network is applied to every patch, without augmentation, to draw the map.
+
+    ``fraction`` of these patches; ``whole`` is the fraction of the whole job, and ``seconds_left``
+    that of the whole job, None where not known. ``addition``: the name of the addition whose
+    patches these are, empty for the run's own.
+    """
 
     kind: Literal["embedding"] = "embedding"
     fraction: float
+    whole: float | None = None
+    seconds_left: float | None = None
+    addition: str = ""
 
 
 class Finished(_Event):
@@ -152,7 +170,7 @@ class Failed(_Event):
 
 Event = (
     Prepared | Progress | EpochEnded | MapMoved | Saved | Paused | Resumed | RolledBack
-    | Embedding | Finished | Failed
+    | Noted | Embedding | Finished | Failed
 )  # fmt: skip
 
 _adapter: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,22 +15,33 @@ import torchvision
 
 from napari_tsimcne import __version__
 from napari_tsimcne.control import Control
-from napari_tsimcne.events import Embedding, Event, Finished
+from napari_tsimcne.errors import InputError, TrainingError, sentence
+from napari_tsimcne.events import Embedding, Event, Finished, Noted, Paused, Resumed
 from napari_tsimcne.images import ImageSource, Skipped
 from napari_tsimcne.learning import (
     Checkpoint,
     Embedder,
     Familiarity,
+    Pins,
     Scaling,
     Trainer,
+    describe_device,
     load_weights,
     save_weights,
 )
-from napari_tsimcne.patches import Cut, channel_ranges, iterate_patches, place_patches
+from napari_tsimcne.patches import (
+    Cut,
+    channel_ranges,
+    iterate_patches,
+    place_patches,
+    sampled_rows,
+)
 from napari_tsimcne.runs import (
     MAP_COLUMNS,
     Addition,
+    Learnt,
     Run,
+    addition_names,
     check_fits,
     check_tensors,
     complete_addition,
@@ -56,6 +68,8 @@ def train(
     on_event: Callable[[Event], None] = lambda event: None,
     control: Control | None = None,
     checkpoint_seconds: float = 60.0,
+    precision: Literal["float32", "bfloat16"] | None = None,
+    compiled: bool | None = None,
 ) -> None:
     """Learn the map of a run and write it into its folder; go on where it was cut off.
 
@@ -75,6 +89,12 @@ def train(
         Pauses, resumes and stops; once stopped, the map of what was learnt is made and written.
     checkpoint_seconds
         Time between checkpoints.
+    precision
+        Arithmetic of the network. If left out: the recipe's, or where that says ``auto`` the faster
+        one, as timed.
+    compiled
+        Whether to use torch.compile. If left out, a long training times whether that is faster.
+        Both are noted in the run (``run.info.learnt``): given again, they are not timed.
 
     Raises
     ------
@@ -87,9 +107,10 @@ def train(
     """
     run = own_run(run)
     control = control or Control()
+    pins = Pins(precision, compiled)
     # Of several processes of torchrun, the first speaks for all.
     if int(os.environ.get("RANK", "0")):
-        _train(run, device, threads, control, lambda event: None, checkpoint_seconds)
+        _train(run, device, threads, control, lambda event: None, checkpoint_seconds, pins)
         return
     with recorded_training(run.folder, control, run.checkpoint_path.is_file()) as record:
 
@@ -97,7 +118,7 @@ def train(
             record(event)
             on_event(event)
 
-        _train(run, device, threads, control, tell, checkpoint_seconds)
+        _train(run, device, threads, control, tell, checkpoint_seconds, pins)
 
 
 def _train(
@@ -107,6 +128,7 @@ def _train(
     control: Control,
     tell: Callable[[Event], None],
     checkpoint_seconds: float,
+    pins: Pins,
 ) -> None:
     checkpoint = None
     if run.checkpoint_path.is_file():
@@ -128,35 +150,70 @@ def _train(
         checkpoint=checkpoint,
         save=save,
         checkpoint_seconds=checkpoint_seconds,
+        pins=pins,
     )
     try:
         for event in trainer.train(control):
             tell(event)
-        for result in trainer.embed():
-            if not isinstance(result, Embedding):
+        for result in trainer.embed(control):
+            if isinstance(result, tuple):
                 coordinates, features = result
             else:
                 tell(result)
-        if trainer.world.rank:
-            return
-        run.save_map(
-            coordinates,
-            features,
-            stopped=trainer.stopped,
-            write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
-            versions=_versions(),
-        )
-        tell(
-            Finished(
-                stopped=trainer.stopped,
-                seconds=trainer.seconds,
-                peak_host_bytes=_peak_host_bytes(),
-                peak_device_bytes=_peak_device_bytes(),
-            )
-        )
-    finally:
+        # Where something failed, another process may wait for ever to be told goodbye.
         trainer.world.close()
+    finally:
         torch.set_num_threads(before)
+    if trainer.world.rank:
+        return
+    run.save_map(
+        coordinates,
+        features,
+        stopped=trainer.stopped,
+        write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
+        versions=_versions(),
+        learnt=Learnt(
+            device=describe_device(trainer.device),
+            kind=trainer.device.type,
+            precision=trainer.precision,
+            compiled=trainer.compiled,
+            threads=trainer.threads,
+            processes=trainer.world.size,
+            short_map=trainer.short_map,
+        ),
+    )
+    _move_additions(run, trainer.device.type, control, tell)
+    tell(
+        Finished(
+            stopped=trainer.stopped,
+            seconds=trainer.seconds,
+            peak_host_bytes=_peak_host_bytes(),
+            peak_device_bytes=_peak_device_bytes(),
+        )
+    )
+
+
+def _move_additions(run: Run, device: str, control: Control, tell: Callable[[Event], None]) -> None:
+    """Put what was added to an earlier map of a run onto its new one."""
+
+    def hold() -> None:
+        if not control.pausing:
+            return
+        tell(Paused())
+        while control.pausing:
+            control.wait(1.0)
+        tell(Resumed())
+
+    for name in addition_names(run):
+
+        def progress(done: int, total: int, name: str = name) -> None:
+            tell(Embedding(fraction=done / total, whole=1.0, addition=name))
+
+        try:
+            embed_addition(run, name, device=device, progress=progress, between=hold)
+        except (InputError, TrainingError) as error:
+            # It is refused when it is opened, with what to do; the run's own map is complete.
+            tell(Noted(text=f"'{name}' is not on the new map: {sentence(error)}"))
 
 
 def embed(
@@ -212,11 +269,14 @@ def embed(
     ).table
     places = _Places(run, device)
     k, n = part
+    # Values are those of a whole image, whichever part of its patches is wanted.
+    whole = table
     table = table.iloc[len(table) * k // n : len(table) * (k + 1) // n]
-    cut = Cut.of(places.recipe.patches, 0, labels)
+    # As the run's own are cut, so that these would land where they are.
+    cut = Cut.of(places.recipe.patches, places.recipe.margin or 0, labels)
     done = 0
-    for _, rows_of_image in table.groupby("image", sort=False):
-        scaling = _scaling(run, images, rows_of_image, cut)
+    for name, rows_of_image in table.groupby("image", sort=False):
+        scaling = _scaling(run, images, whole[whole["image"] == name], cut)
         for rows, crops in iterate_patches(images, rows_of_image, cut, on_skipped):
             for first in range(0, len(rows), EMBEDDED_AT_ONCE):
                 some = slice(first, first + EMBEDDED_AT_ONCE)
@@ -232,6 +292,7 @@ def embed_addition(
     *,
     device: str = "auto",
     progress: Callable[[int, int], None] = lambda done, total: None,
+    between: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Put what was cut to be added to a run (`cut_addition`) onto its map, and complete it.
 
@@ -245,6 +306,8 @@ def embed_addition(
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     progress
         Called with patches done and in all; may raise to cancel.
+    between
+        Called about once a second; may hold, or raise to cancel.
 
     Returns
     -------
@@ -261,7 +324,11 @@ def embed_addition(
     """
     run = own_run(run)
     addition = open_cut(run, name)
-    places, store, scaling = _Places(run, device), addition.store, _scaling_of(run, addition)
+    places, store, scaling = (
+        _Places(run, device, between),
+        addition.store,
+        _scaling_of(run, addition),
+    )
     parts, features = [], []
     for first in range(0, len(store), EMBEDDED_AT_ONCE):
         some = slice(first, first + EMBEDDED_AT_ONCE)
@@ -278,11 +345,12 @@ def embed_addition(
 class _Places:
     """Puts patches onto the map of a run, and tells how familiar they are to it."""
 
-    def __init__(self, run: Run, device: str) -> None:
+    def __init__(self, run: Run, device: str, between: Callable[[], None] = lambda: None) -> None:
         features = run.features
         check_tensors(run.weights_path)
-        model, self.recipe = load_weights(run.weights_path)
-        self._apply = Embedder(model, self.recipe, device)
+        run.check_bound(run.weights_path)
+        model, self.recipe = load_weights(run.weights_path, run.recipe)
+        self._apply = Embedder(model, self.recipe, device, between)
         held_out = self.recipe.held_out_rows(len(run.table))
         if len(held_out) < FEWEST_HELD_OUT:
             held_out = held_out[:0]
@@ -313,11 +381,14 @@ def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame, cut: C
     """Values of an image taken as 0 and 1: those of the run, or, as there, its own."""
     ranges = list(run.info.channels)
     if run.recipe.normalization.method == "image":
-        sample = rows.iloc[:: -(-len(rows) // EMBEDDED_AT_ONCE)]
+        sample = rows.iloc[sampled_rows(len(rows), run.recipe.seed)]
         crops = [crops for _, crops in iterate_patches(images, sample, cut)]
         if crops:
-            names = images[0].channel_names
-            ranges = channel_ranges(np.concatenate(crops), names, run.recipe.normalization)
+            values = np.concatenate(crops)
+            names = [channel.name for channel in ranges]
+            # A blank image among others is no mistake.
+            every = np.arange(len(values))
+            ranges = channel_ranges(values, names, run.recipe.normalization, rows=every)
     return Scaling(
         np.array([[channel.low for channel in ranges]], np.float32),
         np.array([[channel.high for channel in ranges]], np.float32),

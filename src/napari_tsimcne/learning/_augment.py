@@ -53,6 +53,11 @@ def augment(
     Tensor
         (N, C, S, S), values in 0..1.
     """
+    if not len(patches) and share is not None and share.total:
+        # Of a batch of which nothing is at hand: what is drawn for others must be drawn here, too.
+        blank = patches.new_zeros((1, *patches.shape[1:]))
+        first = Share(torch.zeros(1, dtype=torch.long), share.total)
+        return augment(blank, size, settings, rgb, generator, first)[:0]
     draw = _Draw(patches, generator, share or Share(torch.arange(len(patches)), len(patches)))
     views = _resample(patches, size, settings, draw)
     if settings.intensity.on:

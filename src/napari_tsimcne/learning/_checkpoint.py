@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError, safe_open
@@ -41,7 +42,8 @@ class TrainingState(BaseModel):
     """What a checkpoint holds beside tensors.
 
     ``loss``: sum over the epoch's steps so far. ``rate_scale``: factor on the
-    learning rate, below 1 after a rollback. ``seconds``: time spent so far.
+    learning rate, below 1 after a rollback. ``seconds``: time spent so far. ``device``: the kind
+    it was trained on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,6 +59,7 @@ class TrainingState(BaseModel):
     rate_scale: float = 1.0
     bfloat16: bool = False
     compiled: bool = False
+    device: str = ""
     threads: int = Field(default=1, ge=1, le=1024)
     seconds: float = 0.0
 
@@ -100,6 +103,14 @@ class Checkpoint:
         if state.recipe != recipe or state.patches != patches:
             raise TrainingError(f"the checkpoint {path} is of another training than this run")
         return cls(state, tensors)
+
+    @property
+    def seed_here(self) -> int:
+        """A seed for random numbers from here on, where a generator cannot be taken up."""
+        state = self.state
+        place = state.position
+        entropy = [state.recipe.seed, place.stage, place.epoch, place.step]
+        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
     def part(self, name: str) -> dict[str, Tensor]:
         """Return the tensors below a name."""
@@ -154,6 +165,11 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tenso
             state.setdefault(int(number), {})[key] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def all_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether all numbers of all tensors are finite."""
+    return all(bool(torch.isfinite(one).all()) for one in tensors if one.is_floating_point())
 
 
 def on_host(tensor: Tensor) -> Tensor:

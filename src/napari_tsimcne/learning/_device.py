@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from napari_tsimcne.errors import TrainingError
+
+BFLOAT16_DEVICES = ("cpu", "cuda")
+"""Where bfloat16 may be chosen, and torch.compile."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -46,6 +50,44 @@ def _numbered(kind: str) -> torch.device:
     return device
 
 
+def memory_layout(device: torch.device) -> torch.memory_format:
+    """Return how images lie in memory: channels last, which is faster, where that is right.
+
+    On Apple's GPUs gradients of batch normalisation are wrong then (pytorch/pytorch#175189).
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Copy to a device, without waiting where the copy is made of pinned memory."""
+    return values.to(device, non_blocking=device.type == "cuda")
+
+
+def exactly_on_host(values: Tensor) -> np.ndarray:
+    """Copy to the host as float64 for what is small and needs it, such as principal axes.
+
+    Apple's GPUs have no float64, and PyTorch has no decompositions of matrices for them.
+    """
+    return values.detach().float().cpu().numpy().astype(np.float64)
+
+
+def principal_axes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return variances (D,), ascending, and axes (D, D), in columns, of centred values (N, D)."""
+    variances, axes = np.linalg.eigh(values.T @ values / len(values))
+    return variances, axes
+
+
+@contextmanager
+def in_float32(device: torch.device) -> Iterator[None]:
+    """Compute in float32 also where the network runs in bfloat16."""
+    # Others have no autocast in every PyTorch, and never run in bfloat16.
+    if device.type in BFLOAT16_DEVICES:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    else:
+        yield
+
+
 def describe_device(device: torch.device) -> str:
     """Name of a device for the user."""
     if device.type == "cuda":
@@ -73,11 +115,15 @@ class Precision:
         return nullcontext()
 
 
-def fastest_precision(model: nn.Module, example: Tensor) -> Precision:
+Check = Callable[[], None]
+"""Called between steps that are timed; may wait there, or raise to break off."""
+
+
+def fastest_precision(model: nn.Module, example: Tensor, check: Check = lambda: None) -> Precision:
     """Time a few training steps on ``example`` (N, C, S, S) in both precisions; weights stay."""
     exact, short = (Precision(example.device, bfloat16) for bfloat16 in (False, True))
     # In turn, and the best of several: another process may be busy for a while.
-    pairs = [[step_seconds(model, example, p) for p in (exact, short)] for _ in range(3)]
+    pairs = [[step_seconds(model, example, p, check) for p in (exact, short)] for _ in range(3)]
     slow, fast = (min(seconds) for seconds in zip(*pairs, strict=True))
     return short if fast < 0.9 * slow else exact
 
@@ -87,23 +133,35 @@ def compiled_model(model: nn.Module) -> nn.Module:
     return cast(nn.Module, torch.compile(model, dynamic=False))
 
 
-def compiles_faster(model: nn.Module, example: Tensor, precision: Precision) -> bool:
-    """Whether torch.compile works here and makes training steps faster; weights stay."""
+def compiled_seconds(
+    model: nn.Module, example: Tensor, precision: Precision, check: Check = lambda: None
+) -> float | None:
+    """Time a training step of the compiled model; None where it cannot be compiled here."""
     try:
-        seconds = step_seconds(compiled_model(model), example, precision)
+        return step_seconds(compiled_model(model), example, precision, check)
     except Exception as error:  # whatever a missing or broken compiler makes of it
-        if _is_memory_error(error):
+        if is_memory_error(error):
             raise
-        return False
-    return seconds < 0.95 * step_seconds(model, example, precision)
+        return None
 
 
-def step_seconds(model: nn.Module, example: Tensor, precision: Precision) -> float:
+def compiles_faster(
+    model: nn.Module, example: Tensor, precision: Precision, check: Check = lambda: None
+) -> bool:
+    """Whether torch.compile works here and makes training steps faster; weights stay."""
+    seconds = compiled_seconds(model, example, precision, check)
+    return seconds is not None and seconds < 0.95 * step_seconds(model, example, precision, check)
+
+
+def step_seconds(
+    model: nn.Module, example: Tensor, precision: Precision, check: Check = lambda: None
+) -> float:
     """Time a training step on ``example`` (N, C, S, S), after one to warm up; weights stay."""
     state = {name: value.clone() for name, value in model.state_dict().items()}
     times = []
     try:
         for _ in range(3):
+            check()
             start = time.perf_counter()
             with precision():
                 output = model(example)
@@ -133,8 +191,8 @@ def memory_errors_explained(
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_memory_error(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_memory_error(error):
             raise
         error.__traceback__ = None  # its frames hold what filled the memory
         fits = _largest_batch(batch_size, try_batch) if try_batch else None
@@ -144,10 +202,12 @@ def memory_errors_explained(
         ) from None
 
 
-def _is_memory_error(error: BaseException) -> bool:
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+def is_memory_error(error: BaseException) -> bool:
+    """Whether memory ran out, of the host or of a GPU."""
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
         return True
-    return any(s in str(error) for s in ("can't allocate memory", "not enough memory"))
+    signs = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
 
 
 def _largest_batch(batch_size: int, try_batch: Callable[[int], None]) -> int | None:
@@ -157,8 +217,8 @@ def _largest_batch(batch_size: int, try_batch: Callable[[int], None]) -> int | N
             torch.cuda.empty_cache()
         try:
             try_batch(batch_size)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_memory_error(error):
+        except (MemoryError, RuntimeError) as error:
+            if not is_memory_error(error):
                 raise
             batch_size //= 2
         else:

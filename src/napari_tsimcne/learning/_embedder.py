@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_tsimcne.learning._augment import center_crop
-from napari_tsimcne.learning._device import choose_device, memory_errors_explained
+from napari_tsimcne.learning._device import (
+    choose_device,
+    memory_errors_explained,
+    memory_layout,
+)
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._views import embedding_batch
@@ -30,11 +35,21 @@ class Embedder:
         That it was trained by: patch size and orientations.
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    between
+        Called between batches, about once a second or more often; may hold, or raise to cancel.
     """
 
-    def __init__(self, model: TSimCNE, recipe: Recipe, device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: TSimCNE,
+        recipe: Recipe,
+        device: str = "auto",
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._between = between
         self.device = choose_device(device)
-        self._model = model.eval().to(self.device).to(memory_format=torch.channels_last)
+        layout = memory_layout(self.device)
+        self._model = model.eval().to(self.device).to(memory_format=layout)
         self._recipe = recipe
 
     def __call__(self, patches: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
@@ -47,13 +62,14 @@ class Embedder:
         """
         data = PatchSet(patches, scaling, self.device)
         coordinates, features = [], []
-        batch = embedding_batch(self.device)
+        batch = embedding_batch(self._recipe, self.device)
         with memory_errors_explained(batch), torch.inference_mode():
             for values in data.batches(torch.arange(len(data)).split(batch)):
-                views = center_crop(values, self._recipe.patches.pixels)
-                h = self._model.oriented_features(views, self._recipe.orientations)
-                coordinates.append(self._model.head(h).cpu().numpy())
+                recipe = self._recipe
+                z, h = self._model.embed(values, recipe.patches.pixels, recipe.orientations)
+                coordinates.append(z.cpu().numpy())
                 features.append(h.cpu().numpy())
+                self._between()
         return np.concatenate(coordinates), np.concatenate(features)
 
 

@@ -17,19 +17,19 @@ from torch import Generator, Tensor
 
 from napari_tsimcne.advice import Device, Estimated
 from napari_tsimcne.errors import InputError, TrainingError
-from napari_tsimcne.learning._cache import NEIGHBOR_POOL, FeatureCache
-from napari_tsimcne.learning._checkpoint import Position
-from napari_tsimcne.learning._clock import EMBED, Clock, step_cost
+from napari_tsimcne.learning._cache import FeatureCache
+from napari_tsimcne.learning._clock import Kind, parts_of, step_kind
 from napari_tsimcne.learning._device import (
     choose_device,
     describe_device,
     fastest_precision,
     memory_errors_explained,
+    memory_layout,
 )
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._stage_run import StageRun
-from napari_tsimcne.learning._views import SHORT, TIMED_VIEWS, Views, embedding_batch, views_drawn
+from napari_tsimcne.learning._views import SHORT, TIMED_VIEWS, Views, views_drawn
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Background, Depth, Grid, Recipe, Stage
 
@@ -105,37 +105,36 @@ def estimate(
     if here.type == "cuda":
         torch.cuda.empty_cache()  # what was taken to measure is the training's
     stages = recipe.running_stages
-    clock = Clock(trained, patches, recipe.orientations, stages, Position())
     times = dict.fromkeys((stage.name for stage in stages), 0.0)
-    for stage in stages:
-        kind = step_cost(stage)
-        times[stage.name] += _images(stage, trained) / paces.images[kind]
-        if stage.cached:
-            times[stage.name] += clock.cached(stage, trained) / paces.images[EMBED]
-        if stage.neighbors:
-            times[stage.name] += trained * min(trained, NEIGHBOR_POOL) / paces.pairs
-    embedding = patches * recipe.orientations / paces.exact
+    embedding = 0.0
+    for part in parts_of(stages, trained, patches, recipe.orientations):
+        if part.kind is Kind.EMBED:
+            embedding += part.amount / paces.work[part.kind]
+            continue
+        stage = stages[part.stage]
+        amount = _images(stage, trained) if part.kind is Kind.CACHED_STEP else part.amount
+        times[stage.name] += amount / paces.work[part.kind]
     choosing = paces.choosing if views_drawn(recipe, trained) >= SHORT else 0.0
     asked = recipe.batch_size
     return Estimated(
         device=f"CPU, {_threads()}" if here.type == "cpu" else describe_device(here),
         seconds=choosing + sum(times.values()) + embedding,
         stage_seconds=times,
-        images_per_second=paces.images[step_cost(stages[0])],
+        embedding_seconds=embedding,
+        choosing_seconds=choosing,
+        images_per_second=paces.work[step_kind(stages[0])],
         fitting_batch=asked if paces.batch >= min(asked, trained) else paces.batch,
     )
 
 
 @dataclass(frozen=True)
 class _Paces:
-    """Work a second: ``images`` by kind as of `Clock`, ``exact`` passes that embed, ``pairs``.
+    """``work`` of each kind a second; ``batch``: images that a step may take.
 
-    ``batch``: images that a step may take. ``choosing``: seconds to choose the arithmetic.
+    ``choosing``: seconds to choose the arithmetic.
     """
 
-    images: dict[float, float]
-    exact: float
-    pairs: float
+    work: dict[Kind, float]
     choosing: float
     batch: int
 
@@ -157,9 +156,7 @@ def _steps_of(recipe: Recipe, trained: int) -> Recipe:
 
 
 def _images(stage: Stage, trained: int) -> int:
-    """Images of a stage; the last, smaller batch of a pass costs a head what a whole one does."""
-    if not stage.cached:
-        return Clock.drawn(stage, trained, stage.epochs)
+    """Images of a cached stage; a last, smaller batch costs a head what a whole one does."""
     batch = min(stage.batch_size, trained)
     return stage.passes(trained) * stage.epochs * -(-trained // batch) * batch
 
@@ -172,21 +169,20 @@ def _measured(recipe: Recipe, channels: int, rgb: bool, device: torch.device) ->
     bench = _Bench(recipe, channels, rgb, device)
     whole = [stage.batch_size for stage in recipe.stages if not stage.cached]
     batch = bench.fitting_batch(max(whole)) if whole else recipe.batch_size
-    images: dict[float, float] = {}
-    pairs = 1.0
+    work: dict[Kind, float] = {}
     with memory_errors_explained(batch):
         for stage in recipe.stages:
-            if step_cost(stage) in images:
+            if step_kind(stage) in work:
                 continue
             run = bench.open_stage(stage)
             if stage.cached:
-                images[EMBED] = _pace(partial(bench.fill_cache, run))
+                work[Kind.FEATURES] = _pace(partial(bench.fill_cache, run))
             if stage.neighbors:
-                pairs = bench.pairs_pace(stage.neighbors, recipe.network.features)
+                work[Kind.PAIRS] = bench.pairs_pace(stage.neighbors, recipe.network.features)
             count = stage.batch_size if stage.cached else min(stage.batch_size, batch)
-            images[step_cost(stage)] = bench.step_pace(run, count)
-        exact = _pace(bench.embed)
-    return _Paces(images, exact, pairs, bench.choosing, batch)
+            work[step_kind(stage)] = bench.step_pace(run, count)
+        work[Kind.EMBED] = _pace(bench.embed)
+    return _Paces(work, bench.choosing, batch)
 
 
 class _Bench:
@@ -201,11 +197,12 @@ class _Bench:
         scaling = Scaling(np.zeros((1, channels)), np.full((1, channels), 255.0))
         self._data = PatchSet(noise, scaling, device)
         model = TSimCNE(channels, recipe.network, first.start_dim or first.output_dim)
-        self._model = model.to(device).to(memory_format=torch.channels_last)
+        self._model = model.to(device).to(memory_format=memory_layout(device))
         random = Generator(device).manual_seed(0)
         self._views = Views(self._model, self._data, recipe, rgb, random)
         self._device = device
-        self.embedded = CPU_EMBEDDED if device.type == "cpu" else embedding_batch(device)
+        batch = self._views.embedding_batch
+        self.embedded = min(CPU_EMBEDDED, batch) if device.type == "cpu" else batch
         self.choosing = 0.0
         if recipe.precision == "auto" and device.type in ("cpu", "cuda"):
             few = self._some_views(8 if device.type == "cpu" else TIMED_VIEWS)
@@ -303,7 +300,7 @@ class _Bench:
 
     def fill_cache(self, run: StageRun) -> int:
         """Fill the cache of a stage; return the passes of one view."""
-        passes = sum(run.fill_cache())
+        passes = sum(int(amount) for kind, amount in run.fill_cache() if kind is Kind.FEATURES)
         assert run.cache is not None
         float(run.cache.clean[0, 0])
         return passes
@@ -323,7 +320,8 @@ class _Bench:
         cache.clean.normal_()
 
         def find() -> int:
-            cache.find_neighbors(neighbors)
+            for _ in cache.find_neighbors(neighbors):
+                pass
             cache.pairs(self._rows(1), Generator())[0].cpu()
             return PAIRED**2
 

@@ -45,7 +45,8 @@ def cosine_info_nce(first: Tensor, second: Tensor, temperature: float = 0.5) -> 
 def _info_nce(log_similarity: Tensor) -> Tensor:
     count = len(log_similarity)
     positive = log_similarity.diagonal(count // 2)
-    itself = torch.eye(count, dtype=torch.bool, device=log_similarity.device)
+    number = torch.arange(count, device=log_similarity.device)
+    itself = number[:, None] == number
     others = log_similarity.masked_fill(itself, -torch.inf)
     return others.logsumexp(dim=1).mean() - positive.mean()
 

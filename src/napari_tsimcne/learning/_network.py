@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, cast
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,13 @@ from torchvision.models import get_model_weights
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from napari_tsimcne.errors import TrainingError
+from napari_tsimcne.learning._augment import center_crop
+from napari_tsimcne.learning._device import (
+    exactly_on_host,
+    in_float32,
+    memory_layout,
+    principal_axes,
+)
 from napari_tsimcne.recipe import Network
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -63,6 +71,14 @@ class TSimCNE(nn.Module):
         views = oriented(patches, orientations)
         return torch.stack([self.features(view) for view in views]).mean(dim=0)
 
+    def embed(self, patches: Tensor, size: int, orientations: int) -> tuple[Tensor, Tensor]:
+        """Map patches with their margin to Z (N, output_dim) and H (N, D): unchanged, in eval mode.
+
+        The one way in which patches come onto a map, whether they were trained on or are new.
+        """
+        features = self.oriented_features(center_crop(patches, size), orientations)
+        return self.head(features).float(), features.float()
+
     def forward(self, views: Tensor) -> Tensor:
         """Map views (N, C, S, S) to Z (N, output_dim)."""
         return self.head(self.features(views))
@@ -98,7 +114,8 @@ def oriented(patches: Tensor, orientations: int) -> list[Tensor]:
         views = [patches.rot90(turns, (2, 3)) for turns in range(4)]
     if orientations in (2, 8):
         views += [view.flip(3) for view in views]
-    return [view.contiguous(memory_format=torch.channels_last) for view in views]
+    layout = memory_layout(patches.device)
+    return [view.contiguous(memory_format=layout) for view in views]
 
 
 class Whitening(nn.Module):
@@ -120,7 +137,7 @@ class Whitening(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Centre H (N, D) and even its axes, in float32."""
-        with torch.autocast(features.device.type, enabled=False):
+        with in_float32(features.device):
             return (features.float() - self.center) @ self.matrix
 
     def reset(self) -> None:
@@ -134,16 +151,15 @@ class Whitening(nn.Module):
 
         A variance v becomes v ** (1 - power): 0 leaves it, 1 makes the covariance 1.
         """
-        # On the host: small, and Apple's GPUs have no float64.
-        values = features.detach().cpu().double()
-        center = values.mean(dim=0)
-        centred = values - center
-        variances, axes = torch.linalg.eigh(centred.T @ centred / len(centred))
-        floor = self.SHRINKAGE * variances.mean().clamp_min(1e-12)
-        self.center.copy_(center)
-        lengths = (variances.clamp_min(0) + floor).pow(-power / 2)
+        values = exactly_on_host(features)
+        center = values.mean(axis=0)
+        variances, axes = principal_axes(values - center)
+        floor = self.SHRINKAGE * max(float(variances.mean()), 1e-12)
+        lengths = (variances.clip(min=0) + floor) ** (-power / 2)
         # Turned back to where H was: axes of equal variance are arbitrary, and so is every sign.
-        self.matrix.copy_(axes * lengths @ axes.T)
+        matrix = axes * lengths @ axes.T
+        self.center.copy_(torch.from_numpy(center.astype(np.float32)))
+        self.matrix.copy_(torch.from_numpy(matrix.astype(np.float32)))
 
 
 class Head(nn.Module):
@@ -187,17 +203,16 @@ class Head(nn.Module):
 
         The first output gets a standard deviation of ``spread``, the others in proportion.
         """
-        hidden = self.hidden(features)
-        mean = hidden.mean(dim=0)
-        centred = (hidden - mean).double()
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(hidden))
-        axes = vectors.flip(1).T[: self.readout.out_features]
+        hidden = exactly_on_host(self.hidden(features))
+        mean = hidden.mean(axis=0)
+        variances, vectors = principal_axes(hidden - mean)
+        axes = vectors.T[::-1][: self.readout.out_features]
         # The sign of an axis is arbitrary; fixing it makes the map the same everywhere.
-        strongest = axes.abs().argmax(dim=1, keepdim=True)
-        axes = axes * axes.gather(1, strongest).sign()
-        axes = axes * (spread / values[-1].clamp_min(1e-12).sqrt())
-        self.readout.weight.copy_(axes)
-        self.readout.bias.copy_(-(axes.to(mean) @ mean))
+        strongest = np.abs(axes).argmax(axis=1)
+        axes = axes * np.sign(axes[np.arange(len(axes)), strongest])[:, None]
+        axes = axes * (spread / max(float(variances[-1]), 1e-12) ** 0.5)
+        self.readout.weight.copy_(torch.from_numpy(axes.astype(np.float32)))
+        self.readout.bias.copy_(torch.from_numpy(-(axes @ mean).astype(np.float32)))
 
 
 def _resnet(channels: int, network: Network) -> nn.Module:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_tsimcne.learning._device import to_device
+
 RESIDENT_SHARE = 0.4
 """Patches are kept on a GPU where they take at most this share of its free memory."""
 
@@ -72,7 +74,7 @@ class PatchSet:
         """Patches of some rows, float32 in 0..1 on the device, with their margin."""
         if self._kept is not None:
             return self._normalized(self._kept[rows.to(self._device)], rows)
-        return self._normalized(self._read(rows).to(self._device, non_blocking=True), rows)
+        return self._normalized(to_device(self._read(rows), self._device), rows)
 
     def batches(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Yield the patches of each chunk of rows, read ahead where they come from the disk."""
@@ -90,7 +92,7 @@ class PatchSet:
                 yield self._arrived(*pair)
 
     def _arrived(self, rows: Tensor, read: Future[Tensor]) -> Tensor:
-        return self._normalized(read.result().to(self._device, non_blocking=True), rows)
+        return self._normalized(to_device(read.result(), self._device), rows)
 
     def _read(self, rows: Tensor) -> Tensor:
         values = _as_tensor(np.ascontiguousarray(self._patches[rows.numpy()]))

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_tsimcne.events import MapMoved, Progress
+from napari_tsimcne.events import Embedding, MapMoved, Progress
 from napari_tsimcne.learning._checkpoint import Position
-from napari_tsimcne.learning._clock import EMBED, Clock
+from napari_tsimcne.learning._clock import Clock, Kind
 from napari_tsimcne.learning._stage_run import StageRun
 from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
@@ -59,6 +59,12 @@ class Report:
             seconds_left=self._clock.seconds_left,
         )
 
+    def embedding(self, fraction: float) -> Embedding:
+        """Tell how many of the patches are on the map."""
+        return Embedding(
+            fraction=fraction, whole=self._clock.fraction, seconds_left=self._clock.seconds_left
+        )
+
     def map_is_due(self, run: StageRun, epoch: int, waited: float) -> bool:
         """Whether the map may be told, so many seconds after the last time."""
         if waited < MAP_SECONDS or run.stage.dimensions(epoch) != self._stages[-1].output_dim:
@@ -66,7 +72,7 @@ class Report:
         cost = self._map_seconds
         if cost is None:
             passes = len(self._rows) * self._views.orientations
-            cost = 0.0 if run.cache else self._clock.seconds(EMBED, passes)
+            cost = 0.0 if run.cache else self._clock.seconds(Kind.EMBED, passes)
         return cost is not None and cost < MAP_SHARE * waited
 
     def moved_map(self, run: StageRun) -> MapMoved:

@@ -8,13 +8,15 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.learning._augment import Share
 from napari_tsimcne.learning._cache import FeatureCache
+from napari_tsimcne.learning._clock import Kind
 from napari_tsimcne.learning._device import compiled_model
 from napari_tsimcne.learning._loss import cauchy_info_nce, cosine_info_nce
 from napari_tsimcne.learning._muon import Muon
 from napari_tsimcne.learning._network import TSimCNE
-from napari_tsimcne.learning._views import Views, embedding_batch
+from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Stage
 
@@ -22,6 +24,43 @@ COLLAPSED_SPREAD = 1e-3
 """Outputs within so little of each other (standard deviation, kernel widths) are one place."""
 MAP_SPREAD = 10.0
 """Standard deviation of the principal axis from which a cached stage starts, in kernel widths."""
+SMALL_BATCH = 8
+"""A batch of fewer patches would be a whole step by what hardly anything says."""
+
+
+def batch_sizes(patches: int, batch: int, least: int = SMALL_BATCH) -> list[int]:
+    """Return the sizes of the batches in one pass over the patches.
+
+    All are of ``batch`` patches but the last. Where that would have fewer than ``least``, the last
+    two share their patches evenly, or are one where these do not suffice for two.
+    """
+    whole, rest = divmod(patches, batch)
+    sizes = [batch] * whole + [rest] * bool(rest)
+    if len(sizes) > 1 and sizes[-1] < least:
+        both = sum(sizes[-2:])
+        sizes[-2:] = [both - both // 2, both // 2] if both // 2 >= least else [both]
+    return sizes
+
+
+def check_batches(stages: Sequence[Stage], patches: int, processes: int) -> None:
+    """Check that there is something to learn from, for each of the processes in every batch.
+
+    Raises
+    ------
+    TrainingError
+        Where there is not.
+    """
+    if patches < 2:
+        raise TrainingError(f"{patches} patches are too few to learn from: a training needs two")
+    least = max(SMALL_BATCH, processes)
+    smallest = min(
+        size for stage in stages for size in batch_sizes(patches, stage.batch_size, least)
+    )
+    if smallest < processes:
+        raise TrainingError(
+            f"a batch has {smallest} patches, fewer than the {processes} processes that share it: "
+            f"start at most {smallest} processes"
+        )
 
 
 class StageRun:
@@ -60,8 +99,8 @@ class StageRun:
         self.optimizers = make_optimizers(views.model, stage)
 
     @torch.no_grad()
-    def fill_cache(self) -> Iterator[int]:
-        """Compute the features of patches and views; yields the passes of one view taken."""
+    def fill_cache(self) -> Iterator[tuple[Kind, float]]:
+        """Compute the features of patches and views, and neighbours; yields the work done."""
         model, views = self._views.model, self._views
         model.eval()
         cache = FeatureCache(
@@ -70,22 +109,24 @@ class StageRun:
         if self.stage.whitening:
             model.whitening.reset()
         for count in self._fill(cache.clean, lambda patches, _: views.features(patches)):
-            yield count * views.orientations
+            yield Kind.FEATURES, count * views.orientations
         if self.stage.whitening:
             model.whitening.fit(cache.clean, self.stage.whitening)
             cache.clean = model.whitening(cache.clean).to(cache.clean.dtype)
         for view in cache.views:
-            yield from self._fill(
+            for count in self._fill(
                 view, lambda patches, part: model.features(views.augmented(patches, part))
-            )
+            ):
+                yield Kind.FEATURES, count
         if self.stage.neighbors:
-            cache.find_neighbors(self.stage.neighbors)
+            for count in cache.find_neighbors(self.stage.neighbors):
+                yield Kind.PAIRS, count
         self.cache = cache
         model.train()
 
     def _fill(self, target: Tensor, apply: Callable[[Tensor, Share], Tensor]) -> Iterator[int]:
         """Fill (N, D) with what ``apply`` makes of the patches, batch by batch."""
-        chunks = torch.arange(len(self._rows)).split(embedding_batch(target.device))
+        chunks = torch.arange(len(self._rows)).split(self._views.embedding_batch)
         shares = [chunk[self._world.share(len(chunk))] for chunk in chunks]
         loaded = self._views.data.batches([self._rows[share] for share in shares])
         for chunk, share, patches in zip(chunks, shares, loaded, strict=True):
@@ -113,9 +154,10 @@ class StageRun:
         return torch.cat([torch.randperm(count, generator=self._order) for _ in passes])
 
     def chunks(self, order: Tensor) -> list[Tensor]:
-        """Return the batches of an epoch; none holds a patch twice."""
-        passes = order.split(len(self._rows))
-        return [chunk for rows in passes for chunk in rows.split(self.stage.batch_size)]
+        """Return the batches of an epoch, see `batch_sizes`; none holds a patch twice."""
+        count = len(self._rows)
+        sizes = batch_sizes(count, self.stage.batch_size, max(SMALL_BATCH, self._world.size))
+        return [chunk for rows in order.split(count) for chunk in rows.split(sizes)]
 
     def losses(self, chunks: Sequence[Tensor], dimensions: int) -> Iterator[Tensor]:
         """Yield the loss of each chunk of rows, ready to go backward."""

@@ -1,11 +1,11 @@
-"""Runs the stages of a recipe over the patches and tells what happens."""
+"""Runs the stages of a recipe over the patches and reports what happens."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from enum import IntFlag
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,52 +14,45 @@ from torch import Tensor
 from napari_tsimcne.control import Control
 from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.events import (
-    Embedding,
     EpochEnded,
     Event,
+    Noted,
     Paused,
     Prepared,
     Resumed,
     RolledBack,
     Saved,
 )
-from napari_tsimcne.learning._checkpoint import (
-    Checkpoint,
-    Position,
-    TrainingState,
-    on_host,
-    optimizer_tensors,
-    restore_optimizers,
-)
-from napari_tsimcne.learning._clock import EMBED, Clock, step_cost
+from napari_tsimcne.learning._cadence import Cadence, Due, in_thread
+from napari_tsimcne.learning._checkpoint import Checkpoint, Position, restore_optimizers
+from napari_tsimcne.learning._clock import Clock, Kind, step_kind
 from napari_tsimcne.learning._device import (
+    Check,
     choose_device,
     describe_device,
     memory_errors_explained,
+    memory_layout,
 )
+from napari_tsimcne.learning._live_state import LiveState
 from napari_tsimcne.learning._network import TSimCNE, count_parameters, start_from_pretrained
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._report import Report
 from napari_tsimcne.learning._schedule import rate_factor
-from napari_tsimcne.learning._stage_run import StageRun
-from napari_tsimcne.learning._views import Views, embedding_batch
+from napari_tsimcne.learning._stage_run import StageRun, check_batches
+from napari_tsimcne.learning._views import Pins, Views
 from napari_tsimcne.learning._world import join_world
-from napari_tsimcne.recipe import Recipe, Stage, map_stage
+from napari_tsimcne.recipe import Recipe, Stage, short_map_stage
+
+T = TypeVar("T")
 
 PROGRESS_SECONDS = 0.5
 CHECKPOINT_SECONDS = 60.0
 ROLLBACK_SCALE = 0.3
-"""Factor on the learning rate after a rollback."""
-
-
-class _Do(IntFlag):
-    """What is due after a step; decided by the first process for all."""
-
-    TELL = 1
-    MAP = 2
-    SAVE = 4
-    PAUSE = 8
-    STOP = 16
+"""Factor on the learning rate after a rollback, until the end of the stage."""
+MAP_ENOUGH = 0.25
+"""Share of the epochs of a map's stage after which a stop keeps its map as it is."""
+SHORT_MAP_PATCHES = 10_000
+"""Patches that the map of a stopped training is learnt from at most: a stop must not take long."""
 
 
 class _DivergedError(Exception):
@@ -82,14 +75,25 @@ class Trainer:
     device
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     checkpoint
-        Where to go on; from the beginning without it.
+        Where to go on; from the beginning without it. One of another kind of device is gone on
+        from with other random numbers, which `Noted` tells.
     save
         Writes a checkpoint; called every ``checkpoint_seconds`` and at every stage's end.
+    pins
+        Arithmetic that is not to be chosen by timing.
+
+    Attributes
+    ----------
+    stopped
+        Whether it was stopped before the recipe's end.
+    short_map
+        Whether its map was then made by `short_map_stage`.
 
     Raises
     ------
     TrainingError
-        Where the device is not available, or pretrained weights cannot be had.
+        Where the device is not available or cannot do what is pinned, pretrained weights cannot
+        be had, there are too few patches, or the checkpoint is of another training.
     """
 
     def __init__(
@@ -103,297 +107,381 @@ class Trainer:
         checkpoint: Checkpoint | None = None,
         save: Callable[[Checkpoint], None] | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        pins: Pins = Pins(),  # noqa: B008 (immutable)
     ) -> None:
         self.recipe = recipe
         self.device = choose_device(device)
-        self.stopped = False
+        self.stopped = self.short_map = False
         self.world = join_world(self.device)
+        pins.check(self.device, self.world.size, checkpoint.state if checkpoint else None)
+        self._pins = pins
         self._save_checkpoint = save
         self._checkpoint_seconds = checkpoint_seconds
         self._stages = recipe.running_stages
         self._data = PatchSet(patches, scaling, self.device)
         held_out = recipe.held_out_rows(len(patches))
         self._rows = torch.from_numpy(np.setdiff1d(np.arange(len(patches)), held_out))
+        check_batches(self._stages, len(self._rows), self.world.size)
         torch.manual_seed(recipe.seed)
-        self._order_random = torch.Generator().manual_seed(recipe.seed)
         views_random = torch.Generator(self.device).manual_seed(recipe.seed)
         first = self._stages[0]
         model = TSimCNE(self._data.channels, recipe.network, first.start_dim or first.output_dim)
         if recipe.network.pretrained and checkpoint is None:
             start_from_pretrained(model, recipe.network)
         self.world.synchronize_statistics(model)
-        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        self.model = model.to(self.device).to(memory_format=memory_layout(self.device))
         self._views = Views(self.model, self._data, recipe, rgb, views_random)
-        self._position = Position()
-        self._cache_random = views_random.get_state()
-        self._order: Tensor | None = None
-        self._loss_sum = 0.0
-        self._rate_scale = 1.0
-        # Apple's GPUs have no float64.
-        self._sum_type = torch.float32 if self.device.type == "mps" else torch.float64
-        self._optimizer_state: dict[str, Tensor] = {}
-        self._seconds_before = 0.0
-        self._started = time.perf_counter()
+        self._state = LiveState(recipe, self._views, self.world)
+        self._seconds_before, self._started = 0.0, time.perf_counter()
         self._resumed = checkpoint is not None
         if checkpoint is not None:
-            self._restore(checkpoint)
-        self._good = checkpoint or self._snapshot(None)
-        self._watch()
+            self._seconds_before = checkpoint.state.seconds
+            self._state.restore(checkpoint)
+        self._good = checkpoint or self._state.snapshot((), self.seconds)
+        self._clock = Clock(
+            self._stages, len(self._rows), len(self._data), recipe.orientations,
+            self._state.position,
+        )  # fmt: skip
+        self._report = Report(self._stages, self._views, self.world, self._clock)
 
     # --- training -----------------------------------------------------------------------------
 
     def train(self, control: Control | None = None) -> Iterator[Event]:
         """Run all stages; hold and stop as ``control`` says.
 
-        Stopped before the map's stage, a map is made of what was learnt.
+        Stopped before the map's stage has done enough, a map is made of what was learnt.
 
         Raises
         ------
         TrainingError
-            Where memory runs out, or training diverges again after a rollback.
+            Where memory runs out, training diverges again after a rollback, or another process
+            of it is lost.
         """
         control = control or Control()
-        with memory_errors_explained(self.recipe.batch_size, self._views.try_batch):
-            if not self._resumed:
-                self._views.choose_arithmetic(self.recipe, len(self._rows), self.world)
-                self._good = self._snapshot(None)
+        # Of several processes, those that still have memory would not try along.
+        try_batch = self._views.try_batch if self.world.size == 1 else None
+        with (
+            self.world.losses_explained(),
+            memory_errors_explained(self.recipe.batch_size, try_batch),
+        ):
+            yield from self._choose_arithmetic(control)
             yield Prepared(
                 patches=len(self._data), parameters=count_parameters(self.model),
                 device=describe_device(self.device), precision=self._views.precision.name,
                 compiled=self._views.compiled, resumed=self._resumed,
             )  # fmt: skip
-            while self._position.stage < len(self._stages) and not self.stopped:
-                try:
-                    complete = yield from self._run_stage(control)
-                except _DivergedError as trouble:
-                    yield self._roll_back(str(trouble))
-                    continue
-                self.stopped = not complete
-            if self.stopped and self.model.output_dim != self.recipe.map_dimensions:
-                yield from self._fit_short_readout()
+            for text in self._state.notes:
+                yield Noted(text=text)
+            self.stopped = not (yield from self._run_stages(control))
+            if self.stopped and not self._map_is_learnt:
+                self._plan_short_map()
+                # It is what a stop asks for: asking again changes nothing.
+                yield from self._run_stages(Control())
+
+    def _choose_arithmetic(self, control: Control) -> Iterator[Event]:
+        """Take the fastest arithmetic, or what is pinned, or what a checkpoint says."""
+        views = self._views
+        if self._resumed:
+            if not views.compiled:
+                return
+            batch = self._stages[min(self._state.position.stage, len(self._stages) - 1)].batch_size
+            works = yield from self._timed(lambda check: views.compiles(batch, check), control)
+            if works is False:
+                views.compiled = False
+                self._state.notes.append(
+                    "the training goes on without torch.compile, which does not work here: its "
+                    "numbers differ in their last digits"
+                )
+            return
+        chosen = yield from self._timed(
+            lambda check: views.choose_arithmetic(
+                self.recipe, len(self._rows), self.world, self._pins, check
+            ),
+            control,
+        )
+        if chosen is not None:
+            views.precision, views.compiled = chosen
+        self._good = self._state.snapshot((), self.seconds)
+
+    def _timed(
+        self, work: Callable[[Check], T], control: Control
+    ) -> Generator[Event, None, T | None]:
+        """Time arithmetic while pause and stop are obeyed; None once stopped."""
+        if self.world.size > 1:
+            return work(lambda: None)  # the processes have to take the same steps
+        return (yield from in_thread(work, control, self._pause_point))
+
+    def _run_stages(self, control: Control) -> Generator[Event, None, bool]:
+        """Run the stages that are left; False when stopped."""
+        while self._state.position.stage < len(self._stages):
+            try:
+                if (yield from self._pause_point(control)):
+                    if self._state.position.starts_stage:
+                        yield from self._save(None)
+                    return False
+                if not (yield from self._run_stage(control)):
+                    return False
+            except _DivergedError as trouble:
+                yield self._roll_back(str(trouble))
+        return True
 
     def _run_stage(self, control: Control) -> Generator[Event, None, bool]:
         """Take the steps of the present stage from the present position; False when stopped."""
-        stage = self._stages[self._position.stage]
-        run = yield from self._open_stage(stage)
-        kind = step_cost(stage)
-        self._clock.begin(kind)
-        told = mapped = saved = time.perf_counter()
-        for epoch in range(self._position.epoch, stage.epochs):
-            first = self._position.step
-            if self._order is None:
-                self._order = run.draw_order()
-                self._loss_sum = 0.0
-            chunks = run.chunks(self._order)
-            # On the device: reading every loss would make the GPU wait for the host.
-            loss_sum = torch.tensor(self._loss_sum, dtype=self._sum_type, device=self.device)
-            losses = run.losses(chunks[first:], stage.dimensions(epoch))
-            for step, loss in enumerate(losses, start=first):
-                count = len(chunks[step])
-                run.step(loss, self._rate_scale * rate_factor(stage, epoch, step, len(chunks)))
-                value = loss.detach()
-                loss_sum += value.to(loss_sum)
-                last = step + 1 == len(chunks)
-                self._clock.count(count)
-                if not last:
-                    self._position = Position(
-                        stage=self._position.stage, epoch=epoch, step=step + 1
-                    )
-                now = time.perf_counter()
-                due = _Do.TELL * (last or now - told > PROGRESS_SECONDS)
-                due |= _Do.SAVE * (not last and now - saved > self._checkpoint_seconds)
-                due |= _Do.MAP * self._report.map_is_due(run, epoch, now - mapped)
-                due |= _Do.PAUSE * control.pausing | _Do.STOP * control.stopping
-                due = _Do(self.world.agree(due))
-                if not due:
-                    continue
-                number = float(value)
-                if not math.isfinite(number) or not math.isfinite(float(loss_sum)):
-                    raise _DivergedError(f"the loss became {number}")
-                if due & _Do.TELL:
-                    told = now
-                    yield self._report.progress(
-                        self._position, stage, epoch + 1, step + 1, len(chunks), number
-                    )
-                self._loss_sum = float(loss_sum)
-                if due & _Do.MAP:
-                    yield self._report.moved_map(run)
-                    mapped = time.perf_counter()
-                if not last and due & (_Do.SAVE | _Do.PAUSE | _Do.STOP):
-                    yield from self._save(run)
-                    saved = time.perf_counter()
-                if due & _Do.PAUSE and not due & _Do.STOP:
-                    yield from self._hold(control)
-                    self._clock.begin(kind)
-                    due |= _Do.STOP * bool(self.world.agree(control.stopping))
-                if due & _Do.STOP and not last:
-                    return False
-            self._order = None
-            self._position = Position(stage=self._position.stage, epoch=epoch + 1)
-            mean = float(loss_sum) / len(chunks)
-            yield EpochEnded(stage=stage.name, epoch=epoch + 1, epochs=stage.epochs, loss=mean)
-            if epoch > stage.warmup_epochs and run.collapsed:
-                raise _DivergedError("the map collapsed: all patches came to lie in one place")
-            now = time.perf_counter()
-            due = _Do.SAVE * (now - saved > self._checkpoint_seconds) | _Do.STOP * control.stopping
-            due = _Do(self.world.agree(due))
-            if epoch + 1 < stage.epochs and due:
-                yield from self._save(run)
-                saved = time.perf_counter()
-                if due & _Do.STOP:
-                    return False
+        stage = self._stages[self._state.position.stage]
+        self._clock.enter(self._state.position.stage)
+        run = yield from self._open_stage(stage, control)
+        if run is None:
+            return False
+        cadence = Cadence()
+        while self._state.position.epoch < stage.epochs:
+            if not (yield from self._run_epoch(run, cadence, control)):
+                return False
+        self._check_finite(run)
         if stage.annealing != "none":
             self.model.head.keep_outputs(stage.output_dim)
-        self._position = Position(stage=self._position.stage + 1)
+        self._state.rate_scale = 1.0
+        self._state.position = Position(stage=self._state.position.stage + 1)
         yield from self._save(None)
         return True
 
-    def _open_stage(self, stage: Stage) -> Generator[Event, None, StageRun]:
-        """Bring network, cache and optimiser to where the stage begins, or goes on."""
-        fresh = self._position.starts_stage
+    def _run_epoch(
+        self, run: StageRun, cadence: Cadence, control: Control
+    ) -> Generator[Event, None, bool]:
+        """Take the steps of the present epoch from the present one on; False when stopped."""
+        stage, place = run.stage, self._state.position
+        if self._state.order is None:
+            self._state.order, self._state.loss_sum = run.draw_order(), 0.0
+        chunks = run.chunks(self._state.order)
+        # On the device: reading every loss would make a GPU wait for the host.
+        unread: list[Tensor] = []
+        losses = run.losses(chunks[place.step :], stage.dimensions(place.epoch))
+        for step, loss in enumerate(losses, start=place.step):
+            rate = self._state.rate_scale * rate_factor(stage, place.epoch, step, len(chunks))
+            run.step(loss, rate)
+            unread.append(loss.detach())
+            self._clock.count(step_kind(stage), len(chunks[step]))
+            ends = step + 1 == len(chunks)
+            over = ends and place.epoch + 1 == stage.epochs
+            self._state.position = Position(stage=place.stage, epoch=place.epoch, step=step + 1)
+            due = self._due(run, ends, cadence, control)
+            if not due:
+                continue
+            value = self._read_losses(unread)
+            if due & Due.TELL:
+                cadence.done(Due.TELL)
+                yield self._report.progress(
+                    place, stage, place.epoch + 1, step + 1, len(chunks), value
+                )
+            if ends:
+                self._state.order = None
+                self._state.position = Position(stage=place.stage, epoch=place.epoch + 1)
+                mean = self._state.loss_sum / len(chunks)
+                yield EpochEnded(
+                    stage=stage.name, epoch=place.epoch + 1, epochs=stage.epochs, loss=mean
+                )
+                if place.epoch > stage.warmup_epochs and run.collapsed:
+                    raise _DivergedError("the map collapsed: all patches came to lie in one place")
+            if due & Due.MAP:
+                yield self._moved_map(run)
+                cadence.done(Due.MAP)
+            if not over and due & (Due.SAVE | Due.PAUSE | Due.STOP):
+                yield from self._save(run)
+                cadence.done(Due.SAVE)
+            if due & (Due.PAUSE | Due.STOP):
+                stop = yield from self._pause_point(control)
+                if stop and not over:
+                    return False
+        return True
+
+    def _due(self, run: StageRun, ends: bool, cadence: Cadence, control: Control) -> Due:
+        """Return what is due after a step; ``ends``: the last one of an epoch."""
+        due = Due.TELL * (ends or cadence.waited(Due.TELL) > PROGRESS_SECONDS)
+        due |= Due.SAVE * (cadence.waited(Due.SAVE) > self._checkpoint_seconds)
+        epoch, waited = self._state.position.epoch, cadence.waited(Due.MAP)
+        due |= Due.MAP * self._report.map_is_due(run, epoch, waited)
+        due |= Due.PAUSE * control.pausing | Due.STOP * control.stopping
+        return Due(self.world.agree(due))
+
+    def _read_losses(self, unread: list[Tensor]) -> float:
+        """Add losses to the sum of the epoch, one by one, and return the last of them."""
+        values = torch.stack(unread).tolist()
+        unread.clear()
+        for value in values:
+            if not math.isfinite(value):
+                raise _DivergedError(f"the loss became {value}")
+            self._state.loss_sum += value
+        return values[-1]
+
+    def _moved_map(self, run: StageRun) -> Event:
+        event = self._report.moved_map(run)
+        if not np.isfinite(event.values).all():
+            raise _DivergedError("the map is not finite any more")
+        return event
+
+    def _pause_point(self, control: Control) -> Generator[Event, None, bool]:
+        """Hold as long as a pause is asked for, then return whether to stop.
+
+        Every kind of work comes by here about once a second or more often.
+        """
+        asked = self.world.agree(2 * control.stopping + control.pausing)
+        if asked == 1:
+            yield Paused()
+            begun = time.perf_counter()
+            while self.world.agree(control.pausing):
+                control.wait(1.0)
+            self._started += time.perf_counter() - begun
+            self._clock.rest()
+            yield Resumed()
+            asked = self.world.agree(2 * control.stopping)
+        return asked >= 2
+
+    def _open_stage(
+        self, stage: Stage, control: Control
+    ) -> Generator[Event, None, StageRun | None]:
+        """Bring network, cache and optimiser to where the stage begins or goes on.
+
+        None when stopped meanwhile.
+        """
+        fresh = self._state.position.starts_stage
         random = self._views.random
         if fresh:
             outputs = stage.start_dim or stage.output_dim
             if stage.head_layers:
-                self._replace_head(outputs, stage.head_layers)
+                self._state.replace_head(outputs, stage.head_layers)
             elif outputs != self.model.output_dim:
                 self.model.head.replace_readout(outputs)
-            self._cache_random = random.get_state()
-        run = StageRun(stage, self._views, self._rows, self.world, self._order_random)
+            self._state.cache_random = random.get_state()
+        run = StageRun(stage, self._views, self._rows, self.world, self._state.order_random)
         if stage.cached:
             state = random.get_state()
             # The backbone is frozen: the same views of it can be made again.
-            random.set_state(self._cache_random)
-            self._clock.begin(EMBED)
+            random.set_state(self._state.cache_random)
             told = time.perf_counter()
-            for count in run.fill_cache():
-                self._clock.count(count)
+            for kind, amount in run.fill_cache():
+                self._clock.count(kind, amount)
                 if time.perf_counter() - told > PROGRESS_SECONDS:
                     told = time.perf_counter()
-                    yield self._report.progress(self._position, stage)
+                    yield self._report.progress(self._state.position, stage)
+                if (yield from self._pause_point(control)):
+                    return None
             if fresh:
                 run.start_from_principal_axes()
             else:
                 random.set_state(state)
-        if self._optimizer_state:
-            restore_optimizers(run.optimizers, self._optimizer_state)
-            self._optimizer_state = {}
+        if self._state.optimizer:
+            restore_optimizers(run.optimizers, self._state.optimizer)
+            self._state.optimizer = {}
         return run
 
-    def _replace_head(self, outputs: int, layers: int) -> None:
-        self.model.replace_head(outputs, layers)
-        self.world.synchronize_statistics(self.model)
+    # --- the map of a stopped training --------------------------------------------------------
 
-    def _hold(self, control: Control) -> Iterator[Event]:
-        yield Paused()
-        while self.world.agree(control.pausing):
-            control.wait(1.0)
-        yield Resumed()
+    @property
+    def _map_is_learnt(self) -> bool:
+        """Whether what was learnt so far is a map that a stop may keep as it is."""
+        place = self._state.position
+        if place.stage >= len(self._stages):
+            return True
+        stage = self._stages[place.stage]
+        if stage.annealing != "none" or stage.output_dim != self.recipe.map_dimensions:
+            return False
+        before = self._stages[place.stage - 1] if place.stage else None
+        goes_on = before is not None and before.output_dim == stage.output_dim
+        if goes_on and not stage.head_layers:
+            return True
+        return place.epoch >= MAP_ENOUGH * stage.epochs
 
-    def _fit_short_readout(self) -> Iterator[Event]:
-        """Make a map of features learnt so far; the checkpoint stays where training stopped."""
-        self._stages = (map_stage(self.recipe.map_dimensions, epochs=30),)
-        self._position, self._order, self._optimizer_state = Position(), None, {}
+    def _plan_short_map(self) -> None:
+        """Plan a map of features learnt so far; the checkpoint stays where training stopped."""
+        self.short_map = True
+        self._stages = (short_map_stage(self.recipe.map_dimensions),)
+        self._rows = self._rows[:: -(-len(self._rows) // SHORT_MAP_PATCHES)]
+        self._state.begin_anew()
         self._save_checkpoint = None
-        self._watch()
-        yield from self._run_stage(Control())
+        self._good = self._state.snapshot((), self.seconds)
+        self._clock.replan(self._stages, len(self._rows), self._state.position)
+        self._report = Report(self._stages, self._views, self.world, self._clock)
 
     # --- checkpoints --------------------------------------------------------------------------
 
-    def _snapshot(self, run: StageRun | None) -> Checkpoint:
-        tensors = {f"model.{k}": on_host(v) for k, v in self.model.state_dict().items()}
-        if run is not None:
-            moments = optimizer_tensors(run.optimizers)
-            tensors |= {f"optimizer.{k}": on_host(v) for k, v in moments.items()}
-        tensors["random.views"] = self._views.random.get_state()
-        tensors["random.cache"] = self._cache_random
-        tensors["random.order"] = self._order_random.get_state()
-        tensors["random.weights"] = torch.get_rng_state()
-        if self._order is not None:
-            tensors["order"] = self._order.clone()
-        state = TrainingState(
-            recipe=self.recipe,
-            patches=len(self._data),
-            channels=self._data.channels,
-            position=self._position,
-            output_dim=self.model.output_dim,
-            head_layers=self.model.head.layers,
-            loss=self._loss_sum,
-            rate_scale=self._rate_scale,
-            bfloat16=self._views.precision.name == "bfloat16",
-            compiled=self._views.compiled,
-            threads=torch.get_num_threads(),
-            seconds=self.seconds,
-        )
-        return Checkpoint(state, tensors)
-
     def _save(self, run: StageRun | None) -> Iterator[Event]:
-        self._good = self._snapshot(run)
+        optimizers = run.optimizers if run is not None else ()
+        self._check_finite(run)
+        self._good = self._state.snapshot(optimizers, self.seconds)
         if self._save_checkpoint is not None and self.world.rank == 0:
             self._save_checkpoint(self._good)
             yield Saved()
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        state = checkpoint.state
-        if state.channels != self._data.channels:
-            raise TrainingError("the checkpoint is of patches with other channels than this run")
-        self._replace_head(state.output_dim, state.head_layers)
-        try:
-            self.model.load_state_dict(checkpoint.part("model"))
-            random = checkpoint.part("random")
-            self._views.random.set_state(random["views"])
-            self._order_random.set_state(random["order"])
-            torch.set_rng_state(random["weights"])
-            self._cache_random = random["cache"]
-        except (RuntimeError, KeyError, TypeError) as error:
-            reason = str(error).split("\n")[0]
-            raise TrainingError(f"the checkpoint does not fit this training ({reason})") from error
-        self._order = checkpoint.tensors.get("order")
-        self._optimizer_state = checkpoint.part("optimizer")
-        self._position = state.position
-        self._loss_sum = state.loss
-        self._rate_scale = state.rate_scale
-        self._views.precision = self._views.precision.with_bfloat16(state.bfloat16)
-        self._views.compiled = state.compiled
-        self._seconds_before = state.seconds
-        self._started = time.perf_counter()
+    def _check_finite(self, run: StageRun | None) -> None:
+        if not self._state.is_finite(run.optimizers if run is not None else ()):
+            raise _DivergedError("the weights are not finite any more")
 
     def _roll_back(self, reason: str) -> RolledBack:
-        if self._rate_scale < 1:
-            stage = self._stages[self._position.stage]
+        place = self._state.position
+        if self._state.rate_scale < 1:
             raise TrainingError(
-                f"{reason} in stage '{stage.name}', epoch {self._position.epoch + 1}, again after "
-                "a rollback with a lower learning rate: check that the patches differ (not blank "
-                "or all alike), or use a larger batch"
+                f"{reason} in stage '{self._stages[place.stage].name}', epoch {place.epoch + 1}, "
+                "again after a rollback with a lower learning rate: check that the patches differ "
+                "(not blank or all the same), or use a larger batch"
             )
-        self._restore(self._good)
-        self._rate_scale = ROLLBACK_SCALE
-        return RolledBack(reason=reason, rate_scale=self._rate_scale)
+        self._state.restore(self._good)
+        self._state.rate_scale = ROLLBACK_SCALE
+        self._clock.replan(self._stages, len(self._rows), self._state.position)
+        return RolledBack(reason=reason, rate_scale=self._state.rate_scale)
 
-    # --- what is told, what is made -----------------------------------------------------------
+    # --- what is reported, what is made -------------------------------------------------------
 
     @property
     def seconds(self) -> float:
-        """Time spent on this training, in this process and before it."""
+        """Time spent on this training, in this process and before it, without pauses.
+
+        What was lost by a rollback counts: it was spent.
+        """
         return self._seconds_before + time.perf_counter() - self._started
 
-    def _watch(self) -> None:
-        stages, passes = self._stages, self.recipe.orientations
-        self._clock = Clock(len(self._rows), len(self._data), passes, stages, self._position)
-        self._report = Report(stages, self._views, self.world, self._clock)
+    @property
+    def precision(self) -> str:
+        """``float32`` or ``bfloat16``."""
+        return self._views.precision.name
 
-    def embed(self) -> Iterator[Embedding | tuple[np.ndarray, np.ndarray]]:
+    @property
+    def threads(self) -> int:
+        """CPU threads."""
+        return self._good.state.threads
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the network is compiled."""
+        return self._views.compiled
+
+    @torch.inference_mode()
+    def embed(
+        self, control: Control | None = None
+    ) -> Iterator[Event | tuple[np.ndarray, np.ndarray]]:
         """Apply the network to every patch, in eval mode and without augmentation.
 
-        Yields progress, and at last the coordinates (N, 2 or 3) and the features H (N, D),
-        float32.
+        It holds as ``control`` says, and goes on when stopped: the map is what a stop keeps.
+        Yields events, and at last the coordinates (N, 2 or 3) and the features H (N, D), float32.
+
+        Raises
+        ------
+        TrainingError
+            Where memory runs out, or the map is not finite.
         """
+        control = control or Control()
         self.model.eval()
-        count, found, batch = len(self._data), [], embedding_batch(self.device)
-        with memory_errors_explained(batch), torch.inference_mode():
+        self._clock.enter(len(self._stages))
+        self._clock.rest()
+        count, done, found = len(self._data), 0, []
+        told = -math.inf
+        with self.world.losses_explained(), memory_errors_explained(self._views.embedding_batch):
             for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
                 found.append((z.cpu().numpy(), h.cpu().numpy()))
-                yield Embedding(fraction=min(1.0, len(found) * batch / count))
+                done += len(z)
+                self._clock.count(Kind.EMBED, len(z) * self.recipe.orientations)
+                if done == count or time.perf_counter() - told > PROGRESS_SECONDS:
+                    told = time.perf_counter()
+                    yield self._report.embedding(done / count)
+                yield from self._pause_point(control)
         coordinates, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
         if not (np.isfinite(coordinates).all() and np.isfinite(features).all()):
             raise TrainingError("the map is not finite: train again with a lower learning rate")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -12,6 +14,9 @@ from torch.autograd import Function
 from torch.nn.parallel import DistributedDataParallel
 
 from napari_tsimcne.errors import TrainingError
+
+LOST_SIGNS = ("connection", "socket", "nccl", "gloo", "timed out")
+"""Parts of what PyTorch says where another process is gone."""
 
 
 class World:
@@ -42,6 +47,11 @@ class World:
 
     def synchronize_statistics(self, model: nn.Module) -> None:
         """Let batch normalisation see the whole batch."""
+
+    @contextmanager
+    def losses_explained(self) -> Iterator[None]:
+        """Turn the loss of another process into a sentence."""
+        yield
 
     def close(self) -> None:
         """Leave the other processes."""
@@ -76,6 +86,19 @@ class _Processes(World):
                 setattr(model, name, _SharedBatchNorm.of(child))
             else:
                 self.synchronize_statistics(child)
+
+    @contextmanager
+    def losses_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            reason = str(error).split("\n")[0]
+            if not any(sign in reason.lower() for sign in LOST_SIGNS):
+                raise
+            raise TrainingError(
+                f"another process of this training has ended or cannot be reached ({reason}): see "
+                "what it printed"
+            ) from error
 
     def close(self) -> None:
         dist.destroy_process_group()
@@ -155,19 +178,23 @@ class _SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         values = values.float()
         count = values.new_tensor([values.numel() / values.shape[1]])
         over = tuple(d for d in range(values.dim()) if d != 1)
-        sums = torch.cat([values.sum(over), values.square().sum(over), count])
-        sums = cast(Tensor, _SumOverProcesses.apply(sums))
+        sums = cast(Tensor, _SumOverProcesses.apply(torch.cat([values.sum(over), count])))
         total = sums[-1].detach()
-        mean, square = (sums[:-1] / total).chunk(2)
-        variance = (square - mean.square()).clamp_min(0)
+        mean = sums[:-1] / total
+        shape = (1, -1, *[1] * (values.dim() - 2))
+        # About the shared mean: a mean of squares less a squared mean is inexact for large means.
+        centred = values - mean.view(shape)
+        sums = torch.cat([centred.sum(over), centred.square().sum(over)])
+        rest, square = (cast(Tensor, _SumOverProcesses.apply(sums)) / total).chunk(2)
+        # What rounding left of the mean.
+        mean, centred = mean + rest, centred - rest.view(shape)
+        variance = (square - rest.square()).clamp_min(0)
         with torch.no_grad():
             momentum = self.momentum or 0.1
             self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
             self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
             self.running_var.lerp_(variance * total / (total - 1), momentum)  # type: ignore[union-attr]
-        scale, shift = torch.rsqrt(variance + self.eps), -mean
-        if self.affine:
-            scale = scale * self.weight
-        shift = shift * scale + (self.bias if self.affine else 0)
-        shape = (1, -1, *[1] * (values.dim() - 2))
-        return values * scale.view(shape) + shift.view(shape)
+        scale = torch.rsqrt(variance + self.eps)
+        if not self.affine:
+            return centred * scale.view(shape)
+        return centred * (scale * self.weight).view(shape) + self.bias.view(shape)

@@ -11,7 +11,7 @@ from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_m
 from napari_tsimcne.patches._objects import place_objects
 from napari_tsimcne.patches._place import Placed, Told, place_patches
 from napari_tsimcne.patches._points import place_points, read_points
-from napari_tsimcne.patches._statistics import ChannelRange, channel_ranges
+from napari_tsimcne.patches._statistics import ChannelRange, channel_ranges, sampled_rows
 from napari_tsimcne.patches._store import (
     keep_rows,
     make_store,
@@ -52,6 +52,7 @@ __all__ = [
     "read_labels",
     "read_metadata",
     "read_points",
+    "sampled_rows",
     "validate_table",
     "write_rows",
 ]

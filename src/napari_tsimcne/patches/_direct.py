@@ -15,8 +15,12 @@ from types import TracebackType
 
 import numpy as np
 
-ALIGNED = 4096
-"""Bytes to whose multiples direct writing keeps, in file and memory."""
+ALIGNED = max(4096, mmap.PAGESIZE)
+"""Bytes to whose multiples direct writing keeps, in file and memory.
+
+Whole pages, which are larger on some ARM servers: the cache writes a page back whole, over what was
+written past it.
+"""
 
 WORTH_WHILE = 256 << 10
 """Bytes from which on direct writing is faster: below, the wait for the disk costs more."""

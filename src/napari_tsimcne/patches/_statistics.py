@@ -24,6 +24,12 @@ class ChannelRange(BaseModel):
     high: float
 
 
+def sampled_rows(patches: int, seed: int = 0) -> np.ndarray:
+    """Return which of so many patches are looked at for their range of values, ascending."""
+    count = min(SAMPLE, patches)
+    return np.sort(np.random.default_rng(seed).choice(patches, count, replace=False))
+
+
 def channel_ranges(
     store: np.ndarray,
     names: Sequence[str],
@@ -39,8 +45,8 @@ def channel_ranges(
         Where every channel of the whole store has one value only: there is nothing to learn.
     """
     pool = np.arange(len(store)) if rows is None else rows
-    count = min(SAMPLE, len(pool))
-    chosen = np.sort(np.random.default_rng(seed).choice(pool, count, replace=False))
+    chosen = pool[sampled_rows(len(pool), seed)]
+    count = len(chosen)
     ranges, constant = [], 0
     for channel, name in enumerate(names):
         values = store[chosen, channel]

@@ -25,7 +25,7 @@ from napari_tsimcne.recipe._patches import (
     Points,
     Unit,
 )
-from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage
+from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage, short_map_stage
 
 __all__ = [
     "PRESETS",
@@ -49,4 +49,5 @@ __all__ = [
     "changes",
     "map_stage",
     "preset_text",
+    "short_map_stage",
 ]

@@ -170,6 +170,15 @@ def map_stage(dimensions: int, epochs: int = 100) -> Stage:
     )  # fmt: skip
 
 
+SHORT_MAP_EPOCHS = 30
+"""Of the map that is made of what was learnt, where a training is stopped before its map."""
+
+
+def short_map_stage(dimensions: int) -> Stage:
+    """Return the stage that makes the map of a training that was stopped before it had one."""
+    return map_stage(dimensions, SHORT_MAP_EPOCHS)
+
+
 def _fast(batch: int, dimensions: int, epochs: int) -> tuple[Stage, ...]:
     return (
         Stage(name="features", epochs=epochs, output_dim=128, loss="cosine",

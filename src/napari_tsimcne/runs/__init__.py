@@ -28,7 +28,7 @@ from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._missing import locate_images, missing_images
 from napari_tsimcne.runs._recent import UnfinishedRun, forget_run, remember_run, unfinished_runs
 from napari_tsimcne.runs._run import MAP_COLUMNS, Run
-from napari_tsimcne.runs._run_info import read_info, read_recipe, stored_format
+from napari_tsimcne.runs._run_info import Learnt, read_info, read_recipe, stored_format
 from napari_tsimcne.runs._seeds import (
     Comparison,
     compare_seeds,
@@ -54,6 +54,7 @@ __all__ = [
     "EventReader",
     "ExtendedRun",
     "ImageRecord",
+    "Learnt",
     "Run",
     "StackedStore",
     "TableWriter",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -25,6 +26,7 @@ from napari_tsimcne.patches import (
     place_patches,
 )
 from napari_tsimcne.recipe import Grid, Objects, Recipe
+from napari_tsimcne.runs._binding import check_bound, quick_digest
 from napari_tsimcne.runs._contents import read_features, read_map, read_patches
 from napari_tsimcne.runs._files import (
     cannot_write,
@@ -38,6 +40,7 @@ from napari_tsimcne.runs._moved import Whereabouts
 from napari_tsimcne.runs._run_info import (
     INFO,
     RECIPE,
+    Learnt,
     RunInfo,
     read_info,
     read_recipe,
@@ -252,10 +255,13 @@ class Run:
         Raises
         ------
         InputError
-            Where there is no map yet, or it is damaged.
+            Where there is no map yet, or it is damaged, or not of one training with the other
+            files of the map.
         """
         columns = list(MAP_COLUMNS[: self.recipe.map_dimensions])
-        table = read_map(self._file_of_map(EMBEDDING), len(self.table), columns)
+        path = self._file_of_map(EMBEDDING)
+        table = read_map(path, len(self.table), columns)
+        self.check_bound(path)
         return table[columns].to_numpy(np.float32)
 
     @property
@@ -265,9 +271,23 @@ class Run:
         Raises
         ------
         InputError
-            Where there is no map yet, or they are damaged.
+            Where there is no map yet, or they are damaged, or not of one training with the other
+            files of the map.
         """
-        return read_features(self._file_of_map(FEATURES), len(self.table))
+        path = self._file_of_map(FEATURES)
+        features = read_features(path, len(self.table))
+        self.check_bound(path)
+        return features
+
+    def check_bound(self, path: Path) -> None:
+        """Check that a file of the map was written with the others that this run was opened with.
+
+        Raises
+        ------
+        InputError
+            Where it is of another training.
+        """
+        check_bound(path, self.info.map_files, lambda: read_info(self.folder).map_files)
 
     @property
     def map_digest(self) -> str:
@@ -280,6 +300,10 @@ class Run:
         """
         content = read_or_explain(self._file_of_map(EMBEDDING), Path.read_bytes)
         return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    @property
+    def _files_of_map(self) -> tuple[Path, Path, Path]:
+        return self.weights_path, self.folder / FEATURES, self.folder / EMBEDDING
 
     def _file_of_map(self, name: str) -> Path:
         if not self.has_map:
@@ -307,30 +331,40 @@ class Run:
         stopped: bool,
         write_weights: Callable[[Path], None],
         versions: Mapping[str, str] | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         """Write map, features and weights, each file whole; then note the new state.
 
-        ``versions``: of what the map was learnt with, by name.
+        ``versions``: of what the map was learnt with, by name; ``learnt``: how. Digests of the
+        files are noted with the state: where they do not fit, files are of two trainings.
 
         Raises
         ------
         InputError
             Where the folder cannot be written to.
         """
-        with written_whole(self.weights_path) as draft:
-            write_weights(draft)
-        with written_whole(self.folder / FEATURES) as draft, draft.open("wb") as file:
-            np.save(file, np.asarray(features, np.float32))
         axes = np.asarray(coordinates, np.float32).T
         embedding = pd.DataFrame(
             {"patch": self.table["patch"], **dict(zip(MAP_COLUMNS, axes, strict=False))}
         )
-        write_table(self.folder / EMBEDDING, embedding)
-        state = "stopped" if stopped else "trained"
-        learnt: dict[str, Any] = {"state": state, "versions": dict(versions or {})}
-        self.info = self.info.model_copy(update=learnt)
+        # All are written before the first takes its place.
+        with ExitStack() as drafts:
+            weights, h, places = (
+                drafts.enter_context(written_whole(path)) for path in self._files_of_map
+            )
+            write_weights(weights)
+            with h.open("wb") as file:
+                np.save(file, np.asarray(features, np.float32))
+            embedding.to_parquet(places, engine="pyarrow", index=False)
+        new: dict[str, Any] = {
+            "state": "stopped" if stopped else "trained",
+            "versions": dict(versions or {}),
+            "learnt": learnt,
+            "map_files": {path.name: quick_digest(path) for path in self._files_of_map},
+        }
+        self.info = self.info.model_copy(update=new)
         # Images stay recorded where they were: the run may go back to where it came from.
-        recorded = read_info(self.folder).model_copy(update=learnt)
+        recorded = read_info(self.folder).model_copy(update=new)
         write_info_and_recipe(self.folder, recorded, self.recipe)
         if not stopped:
             self.checkpoint_path.unlink(missing_ok=True)

@@ -26,6 +26,24 @@ Records = Annotated[tuple[ImageRecord, ...], FailFast()]
 Ranges = Annotated[tuple[ChannelRange, ...], FailFast()]
 
 
+class Learnt(BaseModel):
+    """How the map was computed, beside the recipe: what was chosen, by the user or by timing.
+
+    ``device`` in words; ``kind`` of it: ``cpu``, ``cuda`` or ``mps``. ``short_map``: training was
+    stopped before the map was learnt, which was then made of the features by a short stage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    device: str
+    kind: str
+    precision: Literal["float32", "bfloat16"]
+    compiled: bool
+    threads: int
+    processes: int = 1
+    short_map: bool = False
+
+
 class RunInfo(BaseModel):
     """What ``run.json`` holds. Written last: a folder without it is no run.
 
@@ -33,6 +51,8 @@ class RunInfo(BaseModel):
     ``objects_left_out``: how many for lying at the border, and how many for being small.
     ``background_windows``: how many windows had no content and were left out, by
     ``background_thresholds``. ``versions``: of what the map was learnt with, by name.
+    ``learnt``: how, where a version wrote it that knows. ``map_files``: digests of the files of the
+    map, by name, see ``_binding.py``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +71,8 @@ class RunInfo(BaseModel):
     background_windows: int = 0
     background_thresholds: dict[str, float] = {}
     versions: dict[str, str] = {}
+    learnt: Learnt | None = None
+    map_files: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -100,7 +100,9 @@ def with_seed(run: Run, folder: Path, seed: int) -> Run:
         raise InputError(f"{folder} is in use: choose a new folder for the seed {seed}")
     recipe = run.recipe.model_copy(update={"seed": seed})
     # Images stay recorded where they were.
-    info = read_info(run.folder).model_copy(update={"state": "cut", "versions": {}})
+    info = read_info(run.folder).model_copy(
+        update={"state": "cut", "versions": {}, "learnt": None, "map_files": {}}
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _link_or_copy(run.folder / STORE, folder / STORE)

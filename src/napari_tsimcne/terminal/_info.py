@@ -121,6 +121,7 @@ def _described(folder: Path) -> Facts:
         "software": info.software,
         "format": stored_format(folder),
         "versions": info.versions,
+        "learnt": info.learnt.model_dump() if info.learnt else None,
         "rgb": info.rgb,
         "channels": [one.model_dump() for one in info.channels],
         "ranges_by_image": len(info.image_channels),

@@ -59,6 +59,8 @@ def lines(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "made", made
     if facts.get("versions"):
         yield "learnt with", ", ".join(f"{n} {v}" for n, v in facts["versions"].items())
+    if facts.get("learnt"):
+        yield "learnt on", _arithmetic(facts["learnt"])
     yield from _data(facts)
     yield from _block("recipe", facts.get("recipe", []))
     yield from _result(facts)
@@ -87,6 +89,18 @@ def _data(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "left out", f"{facts['skipped']:,} files that could not be read"
     if facts.get("columns"):
         yield "columns", _listed([f"{n} ({c['values']:,})" for n, c in facts["columns"].items()])
+
+
+def _arithmetic(learnt: Facts) -> str:
+    """Say how a map was computed, with the options that do so again."""
+    compiled = "compiled" if learnt["compiled"] else "not compiled"
+    options = f"--precision {learnt['precision']} --{'' if learnt['compiled'] else 'no-'}compile"
+    text = f"{learnt['device']}, in {learnt['precision']}, {compiled} ({options})"
+    if learnt["processes"] > 1:
+        text += f", {learnt['processes']} processes"
+    if learnt["short_map"]:
+        text += "; its map was made by a short stage, as training was stopped before"
+    return text
 
 
 def _files(name: str, images: list[Facts]) -> Iterator[tuple[str, str]]:

@@ -83,6 +83,14 @@ class Device(StrEnum):
     mps = "mps"
 
 
+class PrecisionName(StrEnum):
+    """Arithmetic of the network."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
 Axes = Annotated[
     str | None,
@@ -242,6 +250,21 @@ FreezeBackbone = Annotated[
     _of_learning(
         "--freeze-backbone",
         help="Keep those weights; only the head learns.",
+    ),
+]
+PrecisionOption = Annotated[
+    PrecisionName,
+    _of_learning(
+        help="Arithmetic of the network: auto times which is faster, unless the preset is as "
+        "published. What was taken is shown by info; give it for the same again.",
+    ),
+]
+CompileOption = Annotated[
+    bool | None,
+    _of_learning(
+        "--compile/--no-compile",
+        help="Use torch.compile; if not given, a long training times whether that is faster.",
+        show_default=False,
     ),
 ]
 DaskScheduler = Annotated[

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -33,7 +33,12 @@ errors = Console(stderr=True)
 
 
 def train_in_terminal(
-    run: Run, device: str, threads: int | None = None, checkpoint_seconds: float = 60.0
+    run: Run,
+    device: str,
+    threads: int | None = None,
+    checkpoint_seconds: float = 60.0,
+    precision: str = "auto",
+    compiled: bool | None = None,
 ) -> None:
     """Train with a bar; Ctrl-C stops and keeps the map so far, a second one breaks off."""
     control = Control()
@@ -65,8 +70,13 @@ def train_in_terminal(
                 if event.seconds_left is not None:
                     text += f"  {readable_time(event.seconds_left)} left"
                 update(event.fraction, 1, text)
+            elif event.kind == "noted":
+                warn(event.text)
             elif event.kind == "embedding":
-                update(0.99 + 0.01 * event.fraction, 1, "drawing the map")
+                text = f"putting {event.addition or 'all patches'} onto the map"
+                if event.seconds_left is not None:
+                    text += f"  {readable_time(event.seconds_left)} left"
+                update(event.fraction if event.whole is None else event.whole, 1, text)
             elif event.kind == "finished":
                 finished = event
 
@@ -74,8 +84,14 @@ def train_in_terminal(
         try:
             train_run(
                 run, device=device, threads=threads, on_event=show, control=control,
-                checkpoint_seconds=checkpoint_seconds,
+                checkpoint_seconds=checkpoint_seconds, **_pins(precision, compiled),
             )  # fmt: skip
+        except KeyboardInterrupt:
+            errors.print(
+                f"Broken off: napari-tsimcne train {run.folder} goes on from the last checkpoint",
+                highlight=False, soft_wrap=True,
+            )  # fmt: skip
+            raise typer.Exit(INTERRUPTED) from None
         finally:
             signal.signal(signal.SIGINT, previous)
     if finished is not None:
@@ -116,11 +132,26 @@ def cut_text(run: Run) -> str:
     return "; ".join(parts)
 
 
-def train_quietly(run: Run, device: str, threads: int | None, checkpoint_seconds: float) -> None:
+def _pins(precision: str, compiled: bool | None) -> dict[str, Any]:
+    """Return arguments of `train` that say which arithmetic is taken."""
+    return {"precision": None if precision == "auto" else str(precision), "compiled": compiled}
+
+
+def train_quietly(
+    run: Run,
+    device: str,
+    threads: int | None,
+    checkpoint_seconds: float,
+    precision: str = "auto",
+    compiled: bool | None = None,
+) -> None:
     """Train and print nothing: whoever wants to know follows the events in the run folder."""
     from napari_tsimcne.training import train as train_run
 
-    train_run(run, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds)
+    train_run(
+        run, device=device, threads=threads, checkpoint_seconds=checkpoint_seconds,
+        **_pins(precision, compiled),
+    )  # fmt: skip
 
 
 @contextmanager

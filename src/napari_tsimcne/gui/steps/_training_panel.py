@@ -9,6 +9,7 @@ from napari_tsimcne.events import (
     Embedding,
     EpochEnded,
     Event,
+    Noted,
     Paused,
     Prepared,
     Progress,
@@ -117,9 +118,10 @@ class TrainingPanel(QWidget):
             self.tell("")
         elif isinstance(event, RolledBack):
             self.tell(f"{event.reason}: back to the last checkpoint, with a lower learning rate")
+        elif isinstance(event, Noted):
+            self.tell(event.text)
         elif isinstance(event, Embedding):
-            self.stage_label.setText("Drawing the map of all patches")
-            self.stage_bar.setValue(round(STEPS * event.fraction))
+            self._show_embedding(event)
 
     def show_stopping(self) -> None:
         """Show that what is done is about to end."""
@@ -151,6 +153,15 @@ class TrainingPanel(QWidget):
         if event.seconds_left is not None:
             text = f"Whole training: {readable_time(event.seconds_left)} left, {text}"
         self.whole_label.setText(text)
+
+    def _show_embedding(self, event: Embedding) -> None:
+        what = f"the images of {event.addition}" if event.addition else "all patches"
+        self.stage_label.setText(f"Putting {what} onto the map")
+        self.stage_bar.setValue(round(STEPS * event.fraction))
+        if event.whole is not None:
+            self.bar.setValue(round(STEPS * event.whole))
+        if event.seconds_left is not None:
+            self.whole_label.setText(f"Whole training: {readable_time(event.seconds_left)} left")
 
     def _on_pause(self) -> None:
         if self._training and not self._paused:

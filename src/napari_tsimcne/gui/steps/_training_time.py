@@ -131,8 +131,8 @@ class TrainingTime(QWidget):
 
     def _show(self, wanted: EstimateAsked) -> None:
         answer = self._known[wanted]
-        stages = ", ".join(f"{name} {rough(s)}" for name, s in answer.stage_seconds.items())
-        text = f"About {rough(answer.seconds)} here: {stages}; {answer.device}."
+        parts = ", ".join(f"{name} {rough(s)}" for name, s in answer.parts.items())
+        text = f"About {rough(answer.seconds)} here: {parts}; {answer.device}."
         compared = _compared(wanted)
         if compared in self._known:
             text += f"\n{capital(compared.recipe.preset)}: "
