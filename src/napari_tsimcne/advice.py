@@ -109,8 +109,12 @@ class Estimated(_Message):
     @property
     def parts(self) -> dict[str, float]:
         """Seconds of every part by its name, in order; together they are ``seconds``."""
-        before = {"choosing the arithmetic": self.choosing_seconds} if self.choosing_seconds else {}
-        return {**before, **self.stage_seconds, "all patches onto the map": self.embedding_seconds}
+        parts = {
+            "choosing the arithmetic": self.choosing_seconds,
+            **self.stage_seconds,
+            "all patches onto the map": self.embedding_seconds,
+        }
+        return {name: seconds for name, seconds in parts.items() if seconds}
 
 
 class Refused(_Message):

@@ -180,6 +180,7 @@ def _train(
             threads=trainer.threads,
             processes=trainer.world.size,
             short_map=trainer.short_map,
+            short_map_patches=trainer.trained if trainer.short_map else 0,
         ),
     )
     _move_additions(run, trainer.device.type, control, tell)

@@ -439,6 +439,11 @@ class Trainer:
         return self._seconds_before + time.perf_counter() - self._started
 
     @property
+    def trained(self) -> int:
+        """Patches that the present stage is trained on."""
+        return len(self._rows)
+
+    @property
     def precision(self) -> str:
         """``float32`` or ``bfloat16``."""
         return self._views.precision.name

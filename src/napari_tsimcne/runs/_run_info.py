@@ -30,7 +30,8 @@ class Learnt(BaseModel):
     """How the map was computed, beside the recipe: what was chosen, by the user or by timing.
 
     ``device`` in words; ``kind`` of it: ``cpu``, ``cuda`` or ``mps``. ``short_map``: training was
-    stopped before the map was learnt, which was then made of the features by a short stage.
+    stopped before the map was learnt, which was then made of the features by a short stage, of
+    ``short_map_patches`` of the patches.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +43,7 @@ class Learnt(BaseModel):
     threads: int
     processes: int = 1
     short_map: bool = False
+    short_map_patches: int = 0
 
 
 class RunInfo(BaseModel):

@@ -13,13 +13,10 @@ from napari_tsimcne.export.methods._citations import (
 )
 from napari_tsimcne.export.methods._methods_stages import Done, describe_stage
 from napari_tsimcne.export.methods._phrases import between, counted, number, share, words
-from napari_tsimcne.recipe import Augmentations, Network, Recipe, Stage, map_stage
+from napari_tsimcne.recipe import Augmentations, Network, Recipe, Stage, short_map_stage
 from napari_tsimcne.runs import EventReader, Run
 
 RESNETS = {"resnet18": "ResNet-18", "resnet34": "ResNet-34", "resnet50": "ResNet-50"}
-
-AFTER_STOPPING = 30
-"""Epochs of the map that is made of what was learnt, where a training is stopped before."""
 
 
 def learning(run: Run) -> list[str]:
@@ -42,9 +39,10 @@ def learning(run: Run) -> list[str]:
     before: Stage | None = None
     for place, done in enumerate(stages, start=1):
         where = f"In stage {place} ('{done.stage.name}'), " if len(stages) > 1 else ""
-        second.append(describe_stage(done, before, recipe.network, trained, where))
+        patches = _short_map_patches(run, trained) if done is stages[-1] else trained
+        second.append(describe_stage(done, before, recipe.network, patches, where))
         before = done.stage
-    second += [*_course_of_events(events), _embedding(recipe), *_machine(recipe, events)]
+    second += [*_course_of_events(events), _embedding(recipe), *_machine(run, events)]
     return [" ".join(first), " ".join(second)]
 
 
@@ -76,12 +74,19 @@ def _stages(run: Run, events: list[Event]) -> list[Done]:
             break
     # Of the last process only: an earlier one may have been stopped, and have made a map, too.
     last = max((i for i, one in enumerate(events) if isinstance(one, Prepared)), default=0)
-    short = map_stage(run.recipe.map_dimensions, AFTER_STOPPING)
+    short = short_map_stage(run.recipe.map_dimensions)
     is_planned = any((one.name, one.epochs) == (short.name, short.epochs) for one in planned)
     of_last = [event for event in events[last:] if isinstance(event, EpochEnded)]
-    if not is_planned and any(_is_of(event, short) for event in of_last):
+    made = not is_planned and any(_is_of(event, short) for event in of_last)
+    if run.info.learnt.short_map if run.info.learnt else made:
         done.append(Done(short, short.epochs))
     return done
+
+
+def _short_map_patches(run: Run, trained: int) -> int:
+    """Return how many patches the last stage was trained on."""
+    learnt = run.info.learnt
+    return learnt.short_map_patches if learnt and learnt.short_map else trained
 
 
 def _is_of(event: EpochEnded, stage: Stage) -> bool:
@@ -263,16 +268,25 @@ def _embedding(recipe: Recipe) -> str:
     )
 
 
-def _machine(recipe: Recipe, events: list[Event]) -> list[str]:
-    seed = f"The random seed was {recipe.seed}."
+def _machine(run: Run, events: list[Event]) -> list[str]:
+    seed = f"The random seed was {run.recipe.seed}."
     prepared = [one for one in events if isinstance(one, Prepared)]
+    learnt = run.info.learnt
+    if not prepared and learnt is not None:
+        how = _arithmetic([learnt.precision], learnt.compiled)
+        return [f"{seed} Training ran on {_device(learnt.device)}, {how}."]
     if not prepared:
-        exact = "All was computed in float32." if recipe.precision == "float32" else ""
+        exact = "All was computed in float32." if run.recipe.precision == "float32" else ""
         return [seed, exact] if exact else [seed]
     devices = [_device(name) for name in dict.fromkeys(one.device for one in prepared)]
     precisions = list(dict.fromkeys(one.precision for one in prepared))
+    how = _arithmetic(precisions, any(one.compiled for one in prepared))
     took = readable_time(events[-1].seconds) if isinstance(events[-1], Finished) else ""
-    return [f"{seed} Training took {took} on {words(devices)}, in {words(precisions)}."]
+    return [f"{seed} Training took {took} on {words(devices)}, {how}."]
+
+
+def _arithmetic(precisions: list[str], compiled: bool) -> str:
+    return f"in {words(precisions)}" + (", compiled by torch.compile" if compiled else "")
 
 
 def _device(name: str) -> str:
