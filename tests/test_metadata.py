@@ -48,7 +48,7 @@ def test_wildcards_stay_within_a_name_and_the_rest_is_literal():
     assert from_paths("{plate}/*/{well}*.tif", "p1/raw/A01-x.tif")["well"].tolist() == ["A"]
     assert from_paths("{plate}/*/{well}-*.tif", "p1/raw/A01-x.tif")["well"].tolist() == ["A01"]
     assert from_paths(r"{plate}\{well}.tif", "p1/A01.tif")["plate"].tolist() == ["p1"]
-    for path in ("p1/A01.tiff", "p1/A01xtif", "A01.tif", "p1/A01.tif/b"):
+    for path in ("p1/A01.png", "p1/A01xtif", "A01.tif", "p1/A01.tif/b"):
         with pytest.raises(InputError, match="1 of 1 images do not end with"):
             from_paths("{plate}/{well}.tif", path)
 

@@ -94,7 +94,6 @@ def run(
 ) -> None:
     """Cut images into patches, learn their map, and write it all into a new run folder."""
     from napari_tsimcne.images import check_alike
-    from napari_tsimcne.patches import read_points
     from napari_tsimcne.recipe import PRESETS
     from napari_tsimcne.runs import Run
 
@@ -109,6 +108,7 @@ def run(
     images, skipped = _open_images(sources, axes, pixel_size)
     check_alike(images)
     labels = options.open_labels(images, objects, warn)
+    given = options.open_points(points, warn)
     measure = options.measurement(images, pattern, metadata, warn)
     recipe = PRESETS[preset](
         patches,
@@ -126,7 +126,7 @@ def run(
     )
     with bars() as told:
         made = Run.create(
-            out, images, recipe, labels=labels, points=read_points(points) if points else None,
+            out, images, recipe, labels=labels, points=given,
             skipped=skipped, measure=measure, told=told, scheduler=dask_scheduler,
         )  # fmt: skip
     for file in made.info.skipped[len(skipped) :]:
@@ -235,20 +235,20 @@ def embed(
     Patches are cut as the run's were: where those are of objects or points, give label images or
     points with the new images.
     """
-    from napari_tsimcne.patches import read_points
     from napari_tsimcne.runs import TableWriter
     from napari_tsimcne.training import embed as embed_images
 
     opened = _open(run)
     images, _ = _open_images(sources, axes, pixel_size)
     labels = options.open_labels(images, objects, warn)
+    given = options.open_points(points, warn)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
         out = out.with_name(f"{out.stem}-part{rank + 1}of{size}{out.suffix}")
     unfamiliar = 0
     with bar("Embedding") as update, TableWriter(out) as table:
         for rows in embed_images(
-            opened, images, labels=labels, points=read_points(points) if points else None,
+            opened, images, labels=labels, points=given,
             device=device, progress=update, part=(rank, size),
             on_skipped=lambda file: warn(f"left out {file.name}: {file.reason}"),
         ):  # fmt: skip
@@ -292,8 +292,9 @@ def add(
         raise InputError("name the images to add: files, folders or patterns")
     images, skipped = _open_images(sources, axes, pixel_size)
     labels = options.open_labels(images, objects, warn)
+    given = options.open_points(points, warn)
     measure = options.measurement(images, pattern, metadata, warn)
-    add_images(opened, images, name, labels, points, skipped, measure, device)
+    add_images(opened, images, name, labels, given, skipped, measure, device)
 
 
 for command in COMMANDS:

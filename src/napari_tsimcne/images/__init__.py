@@ -14,6 +14,7 @@ from napari_tsimcne.images._join import check_alike, join_channels
 from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
 from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
 from napari_tsimcne.images._names import (
+    KIND_OF_ENDING,
     NameIndex,
     folded,
     near,
@@ -24,6 +25,7 @@ from napari_tsimcne.images._names import (
     split_ending,
     stem,
     tidy,
+    unified,
     well_of_image,
     without_series,
 )
@@ -39,6 +41,7 @@ from napari_tsimcne.images._wells import (
 )
 
 __all__ = [
+    "KIND_OF_ENDING",
     "MICROMETRES",
     "ImageSource",
     "Level",
@@ -79,6 +82,7 @@ __all__ = [
     "stem",
     "tidy",
     "transformed",
+    "unified",
     "well_from",
     "well_of_image",
     "well_place",

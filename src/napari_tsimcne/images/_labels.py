@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -57,7 +57,8 @@ def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) ->
     fitting = {image.name: _nearest(image, fitting[image.name]) for image in images}
     missing = [image for image in images if not fitting[image.name]]
     if missing:
-        raise InputError(_missing(missing, labels))
+        used = {label.name for found in fitting.values() for label in found}
+        raise InputError(_missing(missing, labels, used))
     ambiguous = [name for name, found in fitting.items() if len(found) > 1]
     if ambiguous:
         several = " and ".join(f"'{label.name}'" for label in fitting[ambiguous[0]][:3])
@@ -168,7 +169,9 @@ def _same_pattern(one: str, other: str) -> bool:
     return patterns[0] == patterns[1]
 
 
-def _missing(images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> str:
+def _missing(
+    images: Sequence[ImageSource], labels: Sequence[ImageSource], used: Collection[str]
+) -> str:
     names = [image.name for image in images]
     text = f"no label image was found for {_list(names)}: "
     if any(_is_same_file(images[0], label) for label in labels):
@@ -176,7 +179,7 @@ def _missing(images: Sequence[ImageSource], labels: Sequence[ImageSource]) -> st
             f"{text}it is among the label images itself; leave label images out of the images, or "
             f"name its label image like it, for example {stem(names[0])}_labels.tif"
         )
-    hint = near(names[0], [label.name for label in labels], of_labels=True)
+    hint = near(names[0], [one.name for one in labels if one.name not in used], of_labels=True)
     return f"{text}name it like the image, for example {stem(names[0])}_labels.tif" + (
         f"; {hint}" if hint else ""
     )

@@ -53,12 +53,16 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 
 
-def tidy(text: str) -> str:
-    """Return a text with composed letters, ordinary spaces, none at its ends, nothing invisible."""
+def unified(text: str) -> str:
+    """Return a text with composed letters, ordinary spaces, and nothing invisible."""
     if text.isascii():
-        return text.strip()
-    composed = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
-    return _SPACES.sub(" ", composed).strip()
+        return text
+    return _SPACES.sub(" ", unicodedata.normalize("NFC", text.translate(_INVISIBLE)))
+
+
+def tidy(text: str) -> str:
+    """Return a text `unified`, without spaces at its ends."""
+    return unified(text).strip()
 
 
 def folded(text: str) -> str:
@@ -276,7 +280,7 @@ def near(name: str, names: Sequence[str], of_labels: bool = False) -> str:
     same_well = [
         own for own in by_stem if well_place(own) and well_place(own) == well_place(wanted)
     ]
-    close = same_well or get_close_matches(folded(wanted), by_stem, n=1, cutoff=0.7)
+    close = same_well or get_close_matches(folded(wanted), by_stem, n=1, cutoff=0.6)
     if not close:
         return ""
     found = by_stem[close[0]]

@@ -19,7 +19,7 @@ from napari_tsimcne.patches._store import (
     open_store,
     write_rows,
 )
-from napari_tsimcne.patches._table import COLUMNS, validate_table
+from napari_tsimcne.patches._table import COLUMNS, columns_renamed, kept_apart, validate_table
 
 __all__ = [
     "COLUMNS",
@@ -30,6 +30,7 @@ __all__ = [
     "Placed",
     "Told",
     "channel_ranges",
+    "columns_renamed",
     "count_grid",
     "extract_patches",
     "foreground",
@@ -37,6 +38,7 @@ __all__ = [
     "iterate_patches",
     "join_metadata",
     "keep_rows",
+    "kept_apart",
     "make_store",
     "measure_patches",
     "measurement",

@@ -6,26 +6,31 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from napari_tsimcne.patches._metadata import (
+from napari_tsimcne.images import NameIndex, shown
+from napari_tsimcne.patches._join_table import (
+    has_key,
     image_column,
+    is_own,
     join_metadata,
     match_rows,
-    path_columns,
-    read_metadata,
     some,
 )
-from napari_tsimcne.patches._table import COLUMNS
+from napari_tsimcne.patches._metadata import path_columns
+from napari_tsimcne.patches._read_table import columns_text, look_alikes, read_table
+from napari_tsimcne.patches._table import COLUMNS, METADATA, renamed
 
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
     """Adds columns to a patch table; call it with the table, it returns it with the columns.
 
-    ``of_paths`` and ``of_file`` are what `path_columns` and `read_metadata` have read, None
+    ``of_paths`` and ``of_file`` are what `path_columns` and `read_table` have read, None
     where there is none; ``source`` names the file, ``files`` the paths of images by their names.
-    ``without_row`` says which images the file has no row for, as far as images alone tell.
+    ``without_row`` says which images the file has no row for, as far as images alone tell;
+    ``columns_text`` what became of the columns, and ``notes`` what was assumed, or is odd.
     """
 
     of_paths: pd.DataFrame | None
@@ -33,6 +38,8 @@ class Measurement:
     source: str
     files: Mapping[str, str]
     without_row: str = ""
+    columns_text: str = ""
+    notes: tuple[str, ...] = ()
 
     def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table with further columns.
@@ -53,33 +60,57 @@ class Measurement:
         """Names of the columns that are added, or that rows are matched by."""
         names: list[str] = [] if self.of_paths is None else list(self.of_paths)
         if self.of_file is not None:
-            names += [name for name in self.of_file if name != image_column(self.of_file)]
+            own = [name for name in self.of_file if name != image_column(self.of_file)]
+            changed = renamed(own)
+            names += [changed.get(name, name) for name in own]
         return tuple(dict.fromkeys(name for name in names if name not in COLUMNS))
 
     def checked(self, images: Sequence[str], further: Collection[str] | None) -> Measurement:
         """Join a table of the images alone, as far as this can tell what is wrong or missing."""
         table = pd.DataFrame({"image": list(images)})
         table = Measurement(self.of_paths, None, "", {})(table)
+        notes = list(self.notes)
         if self.of_file is None:
-            return self
+            described = table.drop(columns="image")
+            notes += look_alikes(described)
+            return replace(self, columns_text=columns_text(described), notes=tuple(notes))
         # Columns that only patches have: what they say cannot be compared yet.
         later = [
             name
             for name in self.of_file
-            if name in {*COLUMNS, *(further or ())} and name not in table
+            if (is_own(name) or name in (further or ())) and name not in table
         ]
         by_image = image_column(self.of_file) is not None
-        shared = bool(set(self.of_file) & set(table))
-        if not by_image and (later or not (shared or further is not None)):
-            return self
         metadata = self.of_file.drop(columns=later)
-        join_metadata(table, metadata, self.source, self.files)
+        if not by_image and (later or not (has_key(table, metadata) or further is not None)):
+            return self
+        joined = join_metadata(table, metadata, self.source, self.files, notes.append)
+        described = joined.drop(columns="image")
+        own = [name for name in later if is_own(name) and by_image]
+        if own:
+            listed = ", ".join(own)
+            notes.append(
+                f"columns that patches have by themselves ({listed}) are kept with {METADATA} "
+                "behind their names where they say something else"
+            )
+        notes += look_alikes(described)
+        found = replace(self, columns_text=columns_text(described), notes=tuple(notes))
         _, rows = match_rows(table, metadata, self.source, self.files)
         missing = table["image"][rows < 0]
         if missing.empty:
-            return self
+            return found
         text = f"{self.source} has no row for {len(missing)} of {len(table)} images: "
-        return replace(self, without_row=text + some(missing))
+        return replace(found, without_row=text + some(missing) + self._near(missing, rows))
+
+    def _near(self, missing: pd.Series, rows: np.ndarray) -> str:
+        """Say which row one of the images that have none may have been meant by."""
+        named = None if self.of_file is None else image_column(self.of_file)
+        if named is None or self.of_file is None:
+            return ""
+        keys = self.of_file[named].dropna().astype(str)
+        index = NameIndex(key for row, key in enumerate(keys) if row not in rows)
+        hint = next(filter(None, (index.near(name) for name in missing[:20])), "")
+        return f"; {hint}" if hint else ""
 
 
 def measurement(
@@ -101,7 +132,7 @@ def measurement(
     pattern
         Of the paths, see `path_columns`.
     metadata
-        A CSV file, see `read_metadata`. Its rows mean images by their names, or by their files.
+        A CSV file, see `read_table`. Its rows mean images by their names, or by their files.
     further
         Columns the patches will have besides `COLUMNS`, such as features of points. Where they
         are not known, a file that shares no column with the patches is told when it is joined.
@@ -113,14 +144,19 @@ def measurement(
     """
     if pattern is None and metadata is None:
         return None
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(f"{metadata.name}: {text}" if metadata is not None else text)
+
     found = Measurement(
-        of_paths=None if pattern is None else path_columns(images, paths, pattern),
-        of_file=None if metadata is None else read_metadata(metadata),
-        source=str(metadata),
+        of_paths=None if pattern is None else path_columns(images, paths, pattern, notes.append),
+        of_file=None if metadata is None else read_table(metadata, note),
+        source=shown(metadata or ""),
         files={
-            name: path.as_posix()
+            name: shown(path.as_posix())
             for name, path in zip(images, paths, strict=True)
             if path is not None
         },
     )
-    return found.checked(images, further)
+    return replace(found, notes=tuple(notes)).checked(images, further)

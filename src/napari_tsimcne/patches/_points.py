@@ -10,25 +10,30 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource, NameIndex
-from napari_tsimcne.patches._metadata import (
-    as_text,
-    image_column,
-    read_metadata,
-    some,
-)
-from napari_tsimcne.patches._table import COLUMNS, make_table
+from napari_tsimcne.images import ImageSource, NameIndex, shown, tidy
+from napari_tsimcne.patches._join_table import as_text, image_column, some
+from napari_tsimcne.patches._read_table import Report, read_table, silent
+from napari_tsimcne.patches._table import COLUMNS, kept_apart, make_table, renamed, renamed_text
 from napari_tsimcne.recipe import Points
 
 KNOWN = ("y", "x", "t", "z", "label")
 """Columns with a meaning, found in upper or lower case; ``image`` is a further one."""
 
+COMMAS = "; write numbers with a decimal point, and no marks for thousands"
+
 LEADING = "axis-0"
 """The first of three axes of napari's points: time where an image has it, else depth."""
 
 
-def read_points(path: Path) -> pd.DataFrame:
-    """Read points from a CSV file, napari's own export among them.
+def read_points(path: Path, report: Report = silent) -> pd.DataFrame:
+    """Read points from a CSV file, napari's own export among them; see `read_table`.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    report
+        Called with a sentence on what was assumed, or which columns get another name.
 
     Returns
     -------
@@ -42,7 +47,12 @@ def read_points(path: Path) -> pd.DataFrame:
     InputError
         Where the file cannot be read, or has no columns y and x.
     """
-    return _named(read_metadata(path), f"the file {path.name}")
+    table = read_table(path, report)
+    points = _named(table, f"the file {shown(path.name)}")
+    changed = renamed(points.columns)
+    if changed:
+        report(renamed_text(changed))
+    return kept_apart(points)
 
 
 def place_points(
@@ -95,12 +105,13 @@ def place_points(
         )
     _check_inside(images, of, table)
     kept = _on_planes(images, of, table)
+    further = kept_apart(further)
     return make_table(pd.concat([table, further], axis=1)[kept].reset_index(drop=True))
 
 
 def _named(points: pd.DataFrame, source: str) -> pd.DataFrame:
     """Name columns as the patch table does; y and x are there afterwards."""
-    names = {name: str(name).strip() for name in points}
+    names = {name: tidy(str(name)) for name in points}
     axes = sorted(name for name in names.values() if re.fullmatch(r"axis-\d+", name))
     if axes and axes != [LEADING]:
         if not 2 <= len(axes) <= 4:
@@ -154,10 +165,11 @@ def _images_of(images: Sequence[ImageSource], points: pd.DataFrame) -> np.ndarra
     found = {name: names.find(name) or files.find(name) for name in given.unique()}
     unknown = [name for name, where in found.items() if not where]
     if unknown:
+        hint = names.near(unknown[0])
         raise InputError(
             f"{len(unknown)} images of the points are not among the images: {some(unknown)}; the "
             f"images are {some(image.name for image in images)}: add the images, or leave their "
-            "points out"
+            f"points out{f'; {hint}' if hint else ''}"
         )
     for name, where in found.items():
         if len(where) > 1:
@@ -171,12 +183,13 @@ def _images_of(images: Sequence[ImageSource], points: pd.DataFrame) -> np.ndarra
 def _place(points: pd.DataFrame, axis: str) -> np.ndarray:
     """Numbers of a column, (N,) float64, all of them finite."""
     values = pd.to_numeric(points[axis], errors="coerce").to_numpy(float, na_value=np.nan)
+    text = points[axis].dtype.kind not in "biuf"
     odd = np.flatnonzero(~np.isfinite(values))
     if len(odd):
         raise InputError(
             f"{len(odd)} of {len(points)} points have a {axis} that is no number, the first is "
             f"point {odd[0] + 1} ({axis} is '{points[axis].iloc[odd[0]]}'): correct them or leave "
-            "them out"
+            f"them out{COMMAS if text and ',' in str(points[axis].iloc[odd[0]]) else ''}"
         )
     return values
 

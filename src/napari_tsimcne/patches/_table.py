@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable, Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -24,6 +27,57 @@ the image, where whole numbers are centres of pixels: a window of 28 at the orig
 at 13.5. ``z`` is 0 where the patch is of a projection. ``label`` is the object the patch was cut
 by, missing for a grid.
 """
+
+
+MEASURED = ("area", "eccentricity", "major_axis", "minor_axis", "extent", "foreground")
+"""Further columns that patches of objects, or of a grid without its background, have."""
+
+RESERVED = (
+    "map_x", "map_y", "map_z", "cluster", "added", "familiarity", "unfamiliar", "selected",
+    "_index",
+)  # fmt: skip
+"""Names of columns that this program, or a format it writes, puts beside those of a table."""
+
+METADATA = "(metadata)"
+"""Behind the name of a user's column that is one of the program's."""
+
+
+def renamed(names: Iterable[str], reserved: Collection[str] = RESERVED) -> dict[str, str]:
+    """Return new names for those of a user's columns that the program uses itself.
+
+    ``cluster`` becomes ``cluster (metadata)``, with a number where that is taken, too.
+    """
+    names = [str(name) for name in names]
+    found: dict[str, str] = {}
+    for name in names:
+        if name in reserved:
+            new, number = f"{name} {METADATA}", 1
+            while new in names or new in found.values():
+                number += 1
+                new = f"{name} {METADATA[:-1]} {number})"
+            found[name] = new
+    return found
+
+
+def kept_apart(columns: pd.DataFrame, reserved: Collection[str] = RESERVED) -> pd.DataFrame:
+    """Return a table whose columns do not have names that the program uses, see `renamed`."""
+    names = renamed(columns.columns, reserved)
+    return columns.rename(columns=names) if names else columns
+
+
+def renamed_text(names: Mapping[str, str]) -> str:
+    """Say which columns are kept under another name; empty: none."""
+    listed = ", ".join(f"'{old}' as '{new}'" for old, new in names.items())
+    return f"names that the map uses itself: {listed} is kept" if listed else ""
+
+
+def columns_renamed(names: Iterable[str]) -> dict[str, str]:
+    """Return which columns of a table were renamed, by their names before, see `renamed`."""
+    return {
+        old: name
+        for name in map(str, names) for old in RESERVED
+        if re.fullmatch(rf"{re.escape(old)} \(metadata( \d+)?\)", name)
+    }  # fmt: skip
 
 
 def make_table(columns: pd.DataFrame) -> pd.DataFrame:

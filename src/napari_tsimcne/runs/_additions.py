@@ -32,6 +32,7 @@ from napari_tsimcne.patches import (
     Cut,
     Told,
     extract_patches,
+    kept_apart,
     open_store,
     place_patches,
 )
@@ -228,7 +229,7 @@ def cut_addition(
         thresholds=run.info.background_thresholds, told=told,
     ).table  # fmt: skip
     if measure is not None:
-        table = measure(table)
+        table = kept_apart(measure(table))
     if table.empty:
         raise InputError("the images hold no patch of the kind that the run is made of")
     cut = Cut.of(run.recipe.patches, run.recipe.margin or 0, labels)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.patches import open_array, validate_table
+from napari_tsimcne.patches import kept_apart, open_array, validate_table
 from napari_tsimcne.runs._files import read_or_explain
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._parquet import parse_table, read_table
@@ -56,7 +56,8 @@ def _checked(table: pd.DataFrame, count: int, names: set[str]) -> pd.DataFrame:
     unknown = set(table["image"].unique()) - names
     if unknown:
         raise ValueError(f"the run lacks images of its patches, such as '{min(unknown)[:40]}'")
-    return table
+    # Runs of earlier versions may have them as they were.
+    return kept_apart(table)
 
 
 def read_map(path: Path, count: int, columns: Sequence[str]) -> pd.DataFrame:

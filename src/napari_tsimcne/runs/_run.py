@@ -22,6 +22,7 @@ from napari_tsimcne.patches import (
     Told,
     channel_ranges,
     extract_patches,
+    kept_apart,
     open_store,
     place_patches,
 )
@@ -132,7 +133,7 @@ class Run:
         placed = place_patches(images, recipe, labels=labels, points=points, told=told)
         table, recipe = placed.table, placed.recipe
         if measure is not None:
-            table = measure(table)
+            table = kept_apart(measure(table))
         if len(table) < recipe.batch_size:
             raise InputError(
                 f"{len(table)} patches are fewer than one batch of {recipe.batch_size}: lower the "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tsimcne.terminal._terminal import bars, console, warn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_tsimcne.images import ImageSource, Skipped
     from napari_tsimcne.patches import Measurement
     from napari_tsimcne.runs import Run
@@ -21,7 +22,7 @@ def add_images(
     images: Sequence[ImageSource],
     name: str,
     labels: Mapping[str, ImageSource] | None,
-    points: Path | None,
+    points: pd.DataFrame | None,
     skipped: Sequence[Skipped],
     measure: Measurement | None,
     device: str,
@@ -34,13 +35,12 @@ def add_images(
         Where the run has no map, or the images do not fit it.
     """
     from napari_tsimcne.images import stem
-    from napari_tsimcne.patches import read_points
     from napari_tsimcne.runs import cut_addition, new_addition
     from napari_tsimcne.training import embed_addition
 
     with new_addition(run, name or stem(images[0].name)) as folder, bars() as told:
         cut = cut_addition(
-            run, folder, images, labels=labels, points=read_points(points) if points else None,
+            run, folder, images, labels=labels, points=points,
             skipped=skipped, measure=measure, told=told,
         )  # fmt: skip
         embedding = embed_addition(

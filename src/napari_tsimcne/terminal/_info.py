@@ -157,7 +157,7 @@ def _training(folder: Path, state: str | None) -> Facts:
 
 
 def _patches(run: Run) -> Facts:
-    from napari_tsimcne.patches import COLUMNS
+    from napari_tsimcne.patches import COLUMNS, columns_renamed
 
     store = run.store
     columns = {
@@ -169,7 +169,7 @@ def _patches(run: Run) -> Facts:
         "count": len(run.table), "side": run.recipe.patches.pixels,
         "margin": run.recipe.margin or 0, "dtype": str(store.dtype),
     }  # fmt: skip
-    return {"patches": patches, "columns": columns}
+    return {"patches": patches, "columns": columns, "renamed": columns_renamed(run.table)}
 
 
 def _images(run: Run) -> Facts:

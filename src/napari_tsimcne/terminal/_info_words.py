@@ -89,6 +89,8 @@ def _data(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "left out", f"{facts['skipped']:,} files that could not be read"
     if facts.get("columns"):
         yield "columns", _listed([f"{n} ({c['values']:,})" for n, c in facts["columns"].items()])
+    for old, new in facts.get("renamed", {}).items():
+        yield "", f"'{old}' of your tables is '{new}': the map has a column of that name"
 
 
 def _arithmetic(learnt: Facts) -> str:

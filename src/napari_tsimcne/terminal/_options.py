@@ -25,6 +25,8 @@ from napari_tsimcne.recipe import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_tsimcne.images import ImageSource
     from napari_tsimcne.patches import Measurement
 
@@ -384,6 +386,7 @@ def measurement(
 ) -> Measurement | None:
     """Return what adds columns from paths and from a table to a patch table; None for none."""
     from napari_tsimcne.patches import measurement
+    from napari_tsimcne.terminal._terminal import console
 
     found = measurement(
         [image.name for image in images],
@@ -391,9 +394,25 @@ def measurement(
         pattern=pattern,
         metadata=metadata,
     )
-    if found is not None and found.without_row:
+    if found is None:
+        return None
+    for note in found.notes:
+        warn(note)
+    if found.columns_text:
+        console.print(f"Columns: {found.columns_text}", highlight=False, markup=False,
+                      soft_wrap=True)  # fmt: skip
+    if found.without_row:
         warn(found.without_row)
     return found
+
+
+def open_points(points: Path | None, warn: Callable[[str], None]) -> pd.DataFrame | None:
+    """Read a table of points, and warn of what was assumed; None where there is none."""
+    from napari_tsimcne.patches import read_points
+
+    if points is None:
+        return None
+    return read_points(points, lambda text: warn(f"{points.name}: {text}"))
 
 
 def parse_epochs(text: str | None) -> list[int] | None:

@@ -26,7 +26,7 @@ from napari_tsimcne.images import (
     named_alike,
     pair_labels,
 )
-from napari_tsimcne.patches import COLUMNS, Measurement
+from napari_tsimcne.patches import COLUMNS, Measurement, kept_apart
 
 JOINED_BY = " + "
 """Between the names of layers that are channels of one image, in its name."""
@@ -283,7 +283,7 @@ def _places_in(world: World, linked: LinkedLayer, seen: np.ndarray) -> pd.DataFr
 
 
 def _further_columns(features: pd.DataFrame) -> pd.DataFrame:
-    """Features whose names do not clash with those of a patch table or of places.
+    """Features, under other names where these are those of a patch table or of places.
 
     A column ``label`` is kept: it says which object, or which class, a point stands for.
     """
@@ -291,4 +291,4 @@ def _further_columns(features: pd.DataFrame) -> pd.DataFrame:
     kept = set() if "class" in features else {"label"}
     clash = {name for name, text in names.items() if text.lower() in COLUMNS} - kept
     clash |= {name for name, text in names.items() if re.fullmatch(r"axis-\d+", text)}
-    return features.drop(columns=list(clash)).reset_index(drop=True)
+    return kept_apart(features, clash).reset_index(drop=True)

@@ -9,9 +9,13 @@ from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
+from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.patches import Measurement, measurement
+
+MOST_NOTES = 6
+"""That are shown at once; all are in the tooltip."""
 
 
 class MetadataForm(QWidget):
@@ -26,7 +30,8 @@ class MetadataForm(QWidget):
         self.table.setClearButtonEnabled(True)
         self.table.setToolTip(
             "CSV file of treatments, doses and the like. A column image (or file) names the image\n"
-            "or its file; without one, columns of the pattern such as well are matched."
+            "or its file; without one, columns of the pattern such as well are matched.\n"
+            "Columns are separated by comma, semicolon or tab; A1 and A01 are one well."
         )
         self.pattern = QLineEdit()
         self.pattern.setPlaceholderText("{plate}/{well}_{field}.tif")
@@ -43,10 +48,12 @@ class MetadataForm(QWidget):
             ("Table", with_button(self.table, "Choose the CSV file.", self._browse)),
             ("Path pattern", self.pattern),
         ])  # fmt: skip
-        self.without_row = QLabel()
-        self.without_row.setWordWrap(True)
-        self.without_row.setVisible(False)
-        form.addRow(self.without_row)
+        self.without_row, self.notes, self.columns = QLabel(), QLabel(), QLabel()
+        self.columns.setToolTip("What the columns became, as they can color and divide the map.")
+        for label in (self.columns, self.notes, self.without_row):
+            label.setWordWrap(True)
+            label.setVisible(False)
+            form.addRow(label)
         content.setLayout(form)
         self.details = QCollapsible("Metadata")
         self.details.setDuration(0)
@@ -72,7 +79,7 @@ class MetadataForm(QWidget):
         """
         table, pattern = self.table.text().strip(), self.pattern.text().strip()
         names = [image.name for image in inputs.images]
-        self._tell_without_row("")
+        self._show(None)
         found = measurement(
             names,
             [_file_of(image, inputs) for image in inputs.images],
@@ -80,12 +87,23 @@ class MetadataForm(QWidget):
             metadata=Path(table).expanduser() if table else None,
             further=[] if inputs.points is None else list(inputs.points),
         )
-        self._tell_without_row(found.without_row if found is not None else "")
+        self._show(found)
         return found
 
-    def _tell_without_row(self, text: str) -> None:
-        self.without_row.setText(text)
-        self.without_row.setVisible(bool(text))
+    def _show(self, found: Measurement | None) -> None:
+        """Show what became of table and pattern, what was assumed, and what is missing."""
+        notes = [] if found is None else [capital(note) for note in found.notes]
+        texts = {
+            self.columns: "" if found is None else found.columns_text,
+            self.notes: "\n".join(notes[:MOST_NOTES]),
+            self.without_row: "" if found is None else found.without_row,
+        }
+        if len(notes) > MOST_NOTES:
+            texts[self.notes] += f"\nand {len(notes) - MOST_NOTES} more"
+        self.notes.setToolTip("\n".join(notes))
+        for label, text in texts.items():
+            label.setText(text)
+            label.setVisible(bool(text))
 
 
 def _file_of(image: ImageSource, inputs: Inputs) -> Path | None:
