@@ -460,6 +460,16 @@ def test_patches_of_nearly_the_same_pixels_are_found(change):
     assert found.exact == () and [group.tolist() for group in found.near] == [[5, 33]]
 
 
+def test_near_duplicates_are_found_however_far_apart_they_lie_on_the_map():
+    store, features = texture(90), random().normal(size=(90, 8))
+    store[80] = store[3] + random(1).integers(0, 6, store[3].shape, np.uint16)
+    features[80] = features[3]
+    places = np.arange(90.0)[:, None] * [1, 1]
+    assert 80 not in nearest(places)[3]
+    found = found_suspects(store, features, nearest(places))
+    assert [group.tolist() for group in found.near] == [[3, 80]] and found.exact == ()
+
+
 def test_near_duplicates_of_a_pair_that_is_told_already_are_not_told_again():
     store, features = texture(40), random().normal(size=(40, 8))
     store[8], store[9] = store[2], store[2] + random(1).integers(0, 6, store[2].shape, np.uint16)

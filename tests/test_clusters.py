@@ -12,8 +12,17 @@ from hypothesis.extra.numpy import arrays
 from making import mapped
 
 from napari_tsimcne import InputError
-from napari_tsimcne.explore import Cluster, Clusters, Exploration, History, Selection
+from napari_tsimcne.explore import (
+    Cluster,
+    Clusters,
+    Coloring,
+    Exploration,
+    History,
+    Origin,
+    Selection,
+)
 from napari_tsimcne.runs import Autosave, open_exploration, save_exploration
+from napari_tsimcne.runs._columns import save_columns
 
 COUNT = 12
 masks = arrays(bool, COUNT)
@@ -210,3 +219,92 @@ def test_a_damaged_file_is_one_sentence(run, damage):
     with pytest.raises(InputError, match=r"exploration\.parquet") as caught:
         open_exploration(run)
     assert "\n" not in str(caught.value)
+
+
+# --- how they were made ---------------------------------------------------------------------------
+
+
+def test_it_is_recorded_how_clusters_were_made_and_that_they_were_edited():
+    history = History()
+    clusters = Clusters(12, history)
+    clusters.replace(np.repeat([0, 1, 2], 4), "k-means", Origin(method="k-means", size=3))
+    assert {one.origin.text for one in clusters.all} == {"by k-means (k = 3) on the map"}
+    hand = clusters.create(np.arange(12) < 2)
+    first, second, third, _ = clusters.all
+    assert hand.origin.text == "by hand"
+    # The first lost patches to it.
+    assert first.origin.text == "by k-means (k = 3) on the map, then edited by hand"
+    assert not second.origin.edited and not third.origin.edited
+    clusters.assign(second.id, np.arange(12) == 1)
+    assert clusters[hand.id].origin.text == "by hand" and clusters[second.id].origin.edited
+    clusters.describe(third.id, name="renamed", color="#123456")
+    assert not clusters[third.id].origin.edited
+    clusters.split(third.id, np.arange(12) == 9)
+    assert clusters[third.id].origin.edited and clusters.all[-1].origin.text == "by hand"
+    for _ in range(4):
+        history.undo()
+    assert not any(one.origin.edited for one in clusters.all)
+    clusters.replace(np.zeros(12, int), origin=Origin(method="hdbscan", size=50, on="features"))
+    (one,) = clusters.all
+    assert one.origin.text == "by HDBSCAN (at least 50 patches a cluster) on the features"
+
+
+def test_of_clusters_of_old_runs_it_is_not_known():
+    old = Cluster(id=1, name="a", color="#000000")
+    clusters = Clusters(4, clusters=[old], ids=np.ones(4, int))
+    clusters.release(np.arange(4) < 1)
+    assert clusters.all[0].origin is None
+
+
+# --- what else is kept with a run -----------------------------------------------------------------
+
+
+def test_origin_colours_and_added_columns_are_there_again(tiny_run):
+    run = mapped(tiny_run)
+    exploration = open_exploration(run)
+    count = len(exploration)
+    autosave = Autosave(run, exploration, pytest.fail)
+    exploration.clusters.replace(np.arange(count) % 2, origin=Origin(method="k-means", size=2))
+    groups = pd.array([pd.NA, 1, 2] * (count // 3), "Int64")
+    exploration.add_columns(pd.DataFrame({"kept": np.linspace(0, 1, count), "pairs": groups}), "a")
+    exploration.add_columns(pd.DataFrame({"x - y": np.linspace(-1, 1, count)}), "b",
+                            differences=True)  # fmt: skip
+    exploration.color_by, exploration.color_as = "pairs", {"pairs": "classes"}
+    autosave.keep_colors()
+    autosave.close()
+    again = open_exploration(run)
+    assert {one.origin.text for one in again.clusters.all} == {"by k-means (k = 2) on the map"}
+    pd.testing.assert_frame_equal(again.table, exploration.table)
+    assert again.differences == {"x - y"} and set(again.added) == {"a", "b"}
+    assert (again.color_by, again.color_as) == ("pairs", {"pairs": "classes"})
+    assert not {"kept", "pairs"} & set(run.table), "checks look at the run's own"
+    # Taken away, they are not there again.
+    for source in ("a", "b"):
+        again.remove_columns(source)
+    save_columns(run, again)
+    assert not open_exploration(run).added
+
+
+def test_columns_of_another_map_are_passed_over_and_damaged_ones_refused(tiny_run):
+    run = mapped(tiny_run)
+    exploration = open_exploration(run)
+    exploration.add_columns(pd.DataFrame({"kept": np.zeros(len(exploration))}), "checks")
+    save_columns(run, exploration)
+    moved = open_exploration(run)
+    moved.move(moved.coordinates + 1)
+    save_columns(run, moved)
+    assert "kept" not in open_exploration(run).table
+    (run.folder / "columns.parquet").write_bytes(b"no table")
+    with pytest.raises(InputError, match=r"columns.parquet.* damaged"):
+        open_exploration(run)
+
+
+def test_a_gradient_is_chosen_again(tiny_run):
+    run = mapped(tiny_run)
+    run.table = run.table.assign(field=np.arange(len(run.table)) % 4)
+    exploration = open_exploration(run)
+    exploration.color_as = {"field": "gradient"}
+    save_exploration(run, exploration)
+    coloring = Coloring(open_exploration(run))
+    coloring.choose("field")
+    assert coloring.kind == "gradient"

@@ -332,3 +332,70 @@ def test_codes_are_the_places_of_the_classes_of_patches_whatever_is_isolated():
     coloring.isolate(["a"])
     assert [coloring.categories[code].name for code in coloring.codes] == names
     assert coloring_by("dose", np.linspace(0, 1, 30)).codes is None
+
+
+# --- numbers as a gradient or as classes ----------------------------------------------------------
+
+
+def lightness(coloring):
+    """Of the colours of the classes, in their order, but for that of missing values."""
+    colors = [to_rgba(one.color)[:3] for one in coloring.categories if one.color != GREY]
+    return np.array(colors) @ (0.299, 0.587, 0.114)
+
+
+@pytest.mark.parametrize("values", [
+    [0, 1, 2, 5, 10], [10.0, 0.0, 2.0, np.nan], [-1, 3, 2], [0, 0.01, 0.1, 1, 100],
+    list(range(12)),
+])  # fmt: skip
+def test_ordered_numbers_get_a_gradient_and_may_be_classes(values):
+    coloring = coloring_by("dose_level", np.repeat(values, 4))
+    classes_agree(coloring)
+    assert coloring.kinds == ("gradient", "classes") and coloring.kind == "gradient"
+    assert (np.diff(lightness(coloring)) > 0).all()
+    names = [float(one.name) for one in coloring.categories if one.name != "none"]
+    assert names == sorted(names)
+    gradient = coloring.colors.copy()
+    told = []
+    coloring.changed.connect(lambda: told.append(coloring.kind))
+    coloring.show_as("classes")
+    assert told == ["classes"] and not (np.diff(lightness(coloring)) > 0).all()
+    classes_agree(coloring)
+    coloring.choose("cluster")
+    assert coloring.kinds == () and coloring.kind == "classes"
+    coloring.choose("dose_level")
+    assert coloring.kind == "classes", "what was chosen stays"
+    coloring.show_as("gradient")
+    assert np.array_equal(coloring.colors, gradient)
+
+
+@pytest.mark.parametrize(
+    "name", ["k-means cluster", "field", "plateID", "class", "site", "label 2"]
+)
+def test_numbers_of_things_are_classes(name):
+    coloring = coloring_by(name, np.arange(40) % 5)
+    assert coloring.kind == "classes" and coloring.kinds == ("gradient", "classes")
+    coloring.show_as("gradient")
+    assert (np.diff(lightness(coloring)) > 0).all()
+
+
+def test_other_columns_have_one_kind():
+    random = np.random.default_rng(0)
+    for name, values, kind in (
+        ("area", random.normal(size=40), "gradient"), ("drug", ["a", "b"] * 20, "classes"),
+        ("positive", [True, False] * 20, "classes"), ("kept", np.arange(40) % 16 / 15, "gradient"),
+    ):  # fmt: skip
+        coloring = coloring_by(name, values)
+        assert coloring.kinds == () and coloring.kind == kind
+        other = "classes" if kind == "gradient" else "gradient"
+        with pytest.raises(ValueError, match="cannot be coloured"):
+            coloring.show_as(other)
+    assert coloring_by("two", np.arange(40) % 2).kind == "classes"
+
+
+def test_an_exploration_keeps_what_was_chosen():
+    exploration = exploration_of(dose=np.arange(40) % 4)
+    exploration.color_as = {"dose": "classes"}
+    for one in (exploration, exploration.frozen()):
+        coloring = Coloring(one)
+        coloring.choose("dose")
+        assert coloring.kind == "classes" and coloring.chosen_kinds == {"dose": "classes"}

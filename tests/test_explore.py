@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.path import Path as Outline
 
 from napari_tsimcne import InputError
-from napari_tsimcne.explore import History, Selection, evaluate, points_in_lasso
+from napari_tsimcne.explore import Exploration, History, Selection, evaluate, points_in_lasso
 
 masks = arrays(bool, 12)
 
@@ -96,3 +96,16 @@ def test_evaluation_leaves_unknowns_out_and_needs_two_classes():
         evaluate(points, points, pd.Series(["a"] * 100, name="kind"))
     with pytest.raises(InputError, match="too few"):
         evaluate(points[:6], points[:6], pd.Series(list("aabbcc"), name="kind"))
+
+
+def test_a_frozen_exploration_keeps_which_patches_have_a_place():
+    exploration = Exploration(pd.DataFrame({"patch": range(6)}), None, lambda: None)
+    exploration.move(np.full((3, 2), 5.0, np.float32), np.array([0, 2, 4]))
+    exploration.add_columns(pd.DataFrame({"d": np.arange(6.0)}), "x", differences=True)
+    frozen = exploration.frozen()
+    assert frozen.placed.tolist() == [True, False] * 3
+    assert frozen.coordinates.tolist() == exploration.coordinates.tolist()
+    assert frozen.differences == {"d"} and "d" in frozen.table
+    exploration.move(np.ones((6, 2)))
+    exploration.remove_columns("x")
+    assert not frozen.placed.all() and "d" in frozen.table

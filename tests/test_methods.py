@@ -3,10 +3,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from making import mapped
+from making import make_tiny_run, mapped
 
 from napari_tsimcne import Grid, ImageSource, InputError, Objects, Recipe, Run
 from napari_tsimcne.events import EpochEnded, Finished, Prepared, RolledBack
+from napari_tsimcne.explore import Origin
 from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export.methods._methods import export_methods, methods_text
 from napari_tsimcne.recipe import (
@@ -353,6 +354,27 @@ def test_a_run_without_a_map_has_learnt_nothing(tiny_run):
 # --- clusters, files ------------------------------------------------------------------------------
 
 
+def test_it_is_said_how_clusters_were_made(tmp_path):
+    run = mapped(make_tiny_run(tmp_path / "run"))
+    exploration = open_exploration(run)
+    halves = np.arange(81) % 4
+    exploration.clusters.replace(halves, origin=Origin(method="k-means", size=4))
+    text = methods_text(run, exploration)
+    assert (
+        "4 clusters of patches were defined (by k-means (k = 4) on the map (Lloyd, 1982)): " in text
+    )
+    assert "- Lloyd, S. P. (1982)" in text
+    exploration.clusters.create(halves == 0, "mine")
+    text = methods_text(run, exploration)
+    assert "(Lloyd, 1982); 1 by hand): " in text and "edited" not in text, (
+        "the empty one is no more"
+    )
+    exploration.clusters.assign(2, np.arange(81) == 2)
+    assert "(Lloyd, 1982), 2 of these then edited by hand; 1 by hand" in methods_text(
+        run, exploration
+    )
+
+
 def test_clusters_are_named_with_their_sizes(tmp_path):
     run = make(tmp_path)
     exploration = open_exploration(run)
@@ -360,10 +382,16 @@ def test_clusters_are_named_with_their_sizes(tmp_path):
     first = np.arange(16) < 1
     exploration.clusters.create(first, "round cells")
     text = methods_text(run, exploration)
-    assert "1 cluster of patches was defined: 'round cells' (1 patch); 15 patches were in" in text
+    assert (
+        "1 cluster of patches was defined (by hand): 'round cells' (1 patch); 15 patches were un"
+        in text
+    )
     exploration.clusters.create(~first, "others")
     text = methods_text(run, exploration)
-    assert "2 clusters of patches were defined: 'round cells' (1 patch) and 'others' (15" in text
+    assert (
+        "2 clusters of patches were defined (by hand): 'round cells' (1 patch) and 'others' (15"
+        in text
+    )
     assert "in none" not in text
 
 

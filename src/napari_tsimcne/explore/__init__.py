@@ -17,8 +17,8 @@ from napari_tsimcne.explore._clustering import (
     reduced,
 )
 from napari_tsimcne.explore._clusters import NONE, Cluster, Clusters
-from napari_tsimcne.explore._coloring import Category, Coloring
-from napari_tsimcne.explore._colors import class_colors, rgba
+from napari_tsimcne.explore._coloring import COLOR_KINDS, Category, Coloring, ColorKind
+from napari_tsimcne.explore._colors import DIVERGING, class_colors, rgba
 from napari_tsimcne.explore._design import BLOCKS, splitting, word_of
 from napari_tsimcne.explore._exploration import Exploration
 from napari_tsimcne.explore._find import find, written
@@ -33,6 +33,7 @@ from napari_tsimcne.explore._ordering import (
     shuffled,
     unusual,
 )
+from napari_tsimcne.explore._origin import Origin
 from napari_tsimcne.explore._pictures import composite, rgb_pictures
 from napari_tsimcne.explore._raster import (
     LONGEST,
@@ -93,6 +94,8 @@ from napari_tsimcne.explore.conditions._sentences import (
 __all__ = [
     "ALL_OTHERS",
     "BLOCKS",
+    "COLOR_KINDS",
+    "DIVERGING",
     "LONGEST",
     "MISSING_COLOR",
     "NEIGHBORS",
@@ -103,6 +106,7 @@ __all__ = [
     "Category",
     "Cluster",
     "Clusters",
+    "ColorKind",
     "Coloring",
     "ConditionColumns",
     "ConditionResults",
@@ -116,6 +120,7 @@ __all__ = [
     "MapChecks",
     "Method",
     "Mode",
+    "Origin",
     "PaintedArray",
     "Raster",
     "Selection",

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from napari_tsimcne.explore._cluster_table import MISSING, MOST_WHOLE_NUMBERS
+from napari_tsimcne.explore._cluster_table import MISSING, MOST_WHOLE_NUMBERS, UNASSIGNED
 from napari_tsimcne.explore._clusters import NONE, Clusters
-from napari_tsimcne.explore._colors import class_colors
+from napari_tsimcne.explore._colors import class_colors, gradient_colors
 from napari_tsimcne.explore._design import word_of
 
 MOST_CLASSES = 20
@@ -28,6 +28,9 @@ HEAD = 1000
 
 FEWEST_ORDERED = 3
 """Different numbers that have an order to show."""
+
+DECADES = 100
+"""Times the smallest that the largest of few fractions is, where these are levels."""
 
 NUMBERED = (
     "animal", "batch", "category", "channel", "class", "cluster", "code", "component", "control",
@@ -196,10 +199,42 @@ def classes_of_clusters(clusters: Clusters) -> Classes:
     outside = codes < 0
     codes[outside] = len(keys)
     if outside.any():
-        names.append(differing(MISSING, names))
+        names.append(differing(UNASSIGNED, names))
         colors.append(MISSING_COLOR if keys else PLAIN_COLOR)
         keys.append(NONE)
     return Classes(codes, tuple(names), tuple(colors), tuple(keys))
+
+
+def gradient_of(column: pd.Series) -> Classes:
+    """Make classes of few different numbers, in colours of their order.
+
+    Steps of the gradient are even, whatever lies between the numbers, so that the levels of a
+    dilution series can be told apart.
+    """
+    values = numbers(column)
+    found = classes_of(pd.Series(values))
+    count = len(found.names) - int(np.isnan(values).any())
+    return found._replace(colors=(*gradient_colors(count), *found.colors[count:]))
+
+
+def has_kinds(column: pd.Series) -> bool:
+    """Tell whether a column can be coloured as classes or as a gradient of few levels.
+
+    These are at most 12 different numbers that are whole, or span two powers of ten, as doses do.
+    """
+    if is_text(column) or is_truth(column):
+        return False
+    values = numbers(column)
+    known = values[np.isfinite(values)]
+    if np.isinf(values).any() or not len(known):
+        return False
+    if _few_whole(known):
+        return True
+    if len(pd.unique(known[:HEAD])) > MOST_WHOLE_NUMBERS:
+        return False
+    above = known[known > 0]
+    few = len(pd.unique(known)) <= MOST_WHOLE_NUMBERS
+    return few and known.min() >= 0 and above.max() >= DECADES * above.min()
 
 
 def is_ordered(column: pd.Series) -> bool:

@@ -154,12 +154,14 @@ def gaussian_mixture(points: np.ndarray, count: int, seed: int = 0) -> np.ndarra
 
 
 def counted(labels: np.ndarray) -> str:
-    """Say what a clustering would make: ``8 clusters, 3 % of patches in none``."""
+    """Say what a clustering would make: ``8 clusters, 3 % of patches unassigned``."""
     count = int(labels.max(initial=-1)) + 1
     clusters = f"{count:,} cluster" + ("" if count == 1 else "s")
     outside = int(np.count_nonzero(labels < 0))
     return (
-        f"{clusters}, {percent(outside, len(labels))} of patches in none" if outside else clusters
+        f"{clusters}, {percent(outside, len(labels))} of patches unassigned"
+        if outside
+        else clusters
     )
 
 
@@ -175,7 +177,7 @@ def doubts(labels: np.ndarray) -> tuple[str, ...]:
     elif sizes.max() > 0.9 * count:
         found.append(f"One cluster holds {percent(int(sizes.max()), count)} of all patches.")
     if outside > 0.5 * count:
-        found.append(f"Most patches ({percent(outside, count)}) are in none.")
+        found.append(f"Most patches ({percent(outside, count)}) are unassigned.")
     if len(sizes) > 100:
         found.append("So many clusters are hard to tell apart: try a larger size or fewer.")
     return tuple(found)

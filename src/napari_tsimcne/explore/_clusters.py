@@ -14,13 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore._colors import class_colors, unused_color
 from napari_tsimcne.explore._history import History
+from napari_tsimcne.explore._origin import BY_HAND, Origin
 
 NONE = 0
 """The id of no cluster, as 0 is no object in a label image."""
 
 
 class Cluster(BaseModel):
-    """Name, colour and note of a cluster; ``id`` counts from 1 and never changes."""
+    """Name, colour and note of a cluster; ``id`` counts from 1 and never changes.
+
+    ``origin``: how it was made; None where that was not recorded.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +32,7 @@ class Cluster(BaseModel):
     name: str = Field(min_length=1)
     color: str = Field(pattern="^#[0-9a-f]{6}$")
     note: str = ""
+    origin: Origin | None = None
 
 
 class _State(NamedTuple):
@@ -195,25 +200,27 @@ class Clusters:
         name = old.name if name is None else self._free(name, but=old)
         color = old.color if color is None else _checked_color(color)
         note = old.note if note is None else note
-        new = Cluster(id=old.id, name=name, color=color, note=note)
+        new = Cluster(id=old.id, name=name, color=color, note=note, origin=old.origin)
         clusters = tuple(new if cluster == old else cluster for cluster in self.all)
         self._change(f"change of '{old.name}'", clusters, self._state.ids)
 
-    def replace(self, labels: np.ndarray, what: str = "clustering") -> None:
+    def replace(
+        self, labels: np.ndarray, what: str = "clustering", origin: Origin | None = None
+    ) -> None:
         """Make clusters of labels (N,) anew, in place of all there are; negative labels are none.
 
-        They are numbered by their size, the largest first.
+        They are numbered by their size, the largest first. ``origin``: how they were made.
         """
         found, counts = np.unique(labels[labels >= 0], return_counts=True)
         clusters = tuple(
-            Cluster(id=i, name=f"cluster {i}", color=color)
+            Cluster(id=i, name=f"cluster {i}", color=color, origin=origin)
             for i, color in enumerate(class_colors(len(found)), start=1)
         )
         ids = np.zeros(len(labels), np.int32)
         rank = np.empty(len(found), np.int32)
         rank[np.argsort(-counts, kind="stable")] = np.arange(1, len(found) + 1)
         ids[labels >= 0] = rank[np.searchsorted(found, labels[labels >= 0])]
-        self._change(what, clusters, ids)
+        self._change(what, clusters, ids, by_hand=False)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -223,6 +230,7 @@ class Clusters:
             name=self._free(name) if name else self._numbered("cluster "),
             color=_checked_color(color) if color else unused_color([c.color for c in self.all]),
             note=note,
+            origin=Origin(),
         )
 
     def _numbered(self, stem: str) -> str:
@@ -241,8 +249,13 @@ class Clusters:
             raise InputError(f"another cluster is called '{name}': merge the two, or choose a name")
         return name
 
-    def _change(self, what: str, clusters: tuple[Cluster, ...], ids: np.ndarray) -> None:
-        before, after = self._state, _State(clusters, ids.astype(np.int32, copy=False))
+    def _change(
+        self, what: str, clusters: tuple[Cluster, ...], ids: np.ndarray, *, by_hand: bool = True
+    ) -> None:
+        before = self._state
+        if by_hand:
+            clusters = _edited(before, clusters, ids)
+        after = _State(clusters, ids.astype(np.int32, copy=False))
         if before.clusters == after.clusters and np.array_equal(before.ids, after.ids):
             return
         self._restore(after)
@@ -261,3 +274,15 @@ def _checked_color(color: str) -> str:
     if not re.fullmatch("#[0-9a-f]{6}", color):
         raise InputError(f"'{color}' is no colour: write it as #rrggbb")
     return color
+
+
+def _edited(before: _State, clusters: tuple[Cluster, ...], ids: np.ndarray) -> tuple[Cluster, ...]:
+    """Note in clusters of an algorithm that patches have come or gone by hand."""
+    moved = before.ids != ids
+    touched = {*before.ids[moved].tolist(), *ids[moved].tolist()}
+    return tuple(
+        one.model_copy(update={"origin": one.origin.model_copy(update={"edited": True})})
+        if one.id in touched and one.origin is not None and one.origin.method != BY_HAND
+        else one
+        for one in clusters
+    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from psygnal import Signal
 
@@ -15,24 +17,28 @@ from napari_tsimcne.explore._classes import (
     MISSING_COLOR,
     Classes,
     Scale,
+    classes_of,
     classes_of_clusters,
+    gradient_of,
+    has_kinds,
     is_constant,
+    is_ordered,
     names_each,
     numbers,
     read_column,
     scale_about_zero,
     scale_of,
 )
-from napari_tsimcne.explore._colors import CONTINUOUS, DIVERGING, rgba
+from napari_tsimcne.explore._colors import CONTINUOUS, DARKEST, DIVERGING, rgba
 from napari_tsimcne.explore._density import density
 from napari_tsimcne.explore._exploration import Exploration
-
-DARKEST = 0.2
-"""Of the colormap: what is darker cannot be seen on a black ground."""
 
 DARKEST_DIFFERENCE, DIMMED = 0.12, 0.82
 """Of the colormap of differences, from both of its ends; and by how much it is darkened, so that
 its middle, nearly white, can be seen on a white ground."""
+
+ColorKind = Literal["gradient", "classes"]
+COLOR_KINDS: tuple[ColorKind, ...] = get_args(ColorKind)
 
 CLUSTER = "cluster"
 DENSITY = "density"
@@ -61,10 +67,13 @@ class Category:
 class Coloring:
     """Colours the patches of an exploration by one of its columns, at first by cluster.
 
-    Text, yes and no, and at most 12 different whole numbers are classes (`categories`), other
-    numbers a scale (`limits`, `colormap`), with 0 in its middle where they are differences, see
-    `Exploration.add_columns`. ``changed`` is emitted after every change of colours,
-    of classes, or of what is shown, ``choices_changed`` after one of what can be coloured by.
+    Text and yes and no are classes (`categories`), numbers a scale (`limits`, `colormap`), with 0
+    in its middle where they are differences, see `Exploration.add_columns`. Of at most 12 different
+    whole numbers (or dose levels) each is a class; their colours are a gradient where they have an
+    order, as time points have, or those of classes where they only number things: `show_as` changes
+    it. What was chosen with the exploration (`Exploration.color_as`) holds at first. ``changed`` is
+    emitted after every change of colours, of classes, or of what is shown, ``choices_changed``
+    after one of what can be coloured by.
 
     Parameters
     ----------
@@ -81,6 +90,7 @@ class Coloring:
         self._hidden: set[object] = set()
         # Until columns change, what was read of them once is kept.
         self._read: dict[str, Classes | Scale] = {}
+        self._kinds: dict[str, ColorKind] = dict(exploration.color_as)
         self._source: Classes | Scale = classes_of_clusters(exploration.clusters)
         self._colors: np.ndarray | None = None
         self._placed = exploration.placed
@@ -124,6 +134,46 @@ class Coloring:
         self._column, self._hidden = column, set()
         self._source = self._look_up(column)
         self._tell()
+
+    @property
+    def kinds(self) -> tuple[ColorKind, ...]:
+        """How the column can be coloured: both ways, or none where there is nothing to choose."""
+        table, column = self._exploration.table, self._column
+        if column in (CLUSTER, self._density_name) or column in self._exploration.differences:
+            return ()
+        return COLOR_KINDS if has_kinds(table[column]) else ()
+
+    @property
+    def kind(self) -> ColorKind:
+        """Whether colours are a gradient, or those of classes."""
+        return self._kind_of(self._column) if self.kinds else (
+            "classes" if isinstance(self._source, Classes) else "gradient"
+        )  # fmt: skip
+
+    @property
+    def chosen_kinds(self) -> dict[str, ColorKind]:
+        """What `show_as` has chosen, by column."""
+        return dict(self._kinds)
+
+    def show_as(self, kind: ColorKind) -> None:
+        """Colour few different numbers as a gradient, or as classes.
+
+        Raises
+        ------
+        ValueError
+            Where the column cannot be coloured in this way.
+        """
+        if kind not in self.kinds and kind != self.kind:
+            raise ValueError(f"'{self._column}' cannot be coloured as {kind}")
+        if kind != self.kind:
+            self._kinds = {**self._kinds, self._column: kind}
+            self._read.pop(self._column, None)
+            self._source = self._look_up(self._column)
+            self._tell()
+
+    def _kind_of(self, column: str) -> ColorKind:
+        ordered = is_ordered(self._exploration.table[column].rename(column))
+        return self._kinds.get(column, "gradient" if ordered else "classes")
 
     # --- colours ------------------------------------------------------------------------------
 
@@ -226,7 +276,9 @@ class Coloring:
         values = self._exploration.table[column]
         if column in self._exploration.differences:
             return scale_about_zero(numbers(values))
-        return read_column(values)
+        if not has_kinds(values):
+            return read_column(values)
+        return gradient_of(values) if self._kind_of(column) == "gradient" else _as_classes(values)
 
     def _density(self) -> np.ndarray:
         """Density at each patch on the map, (N,) float64; NaN where it has no place yet."""
@@ -293,6 +345,10 @@ class Coloring:
     def _tell(self) -> None:
         self._colors = None
         self.changed.emit()
+
+
+def _as_classes(column: pd.Series) -> Classes:
+    return classes_of(pd.Series(numbers(column)))
 
 
 @cache

@@ -17,6 +17,9 @@ NAMED = OKABE_ITO + _LIGHT
 CONTINUOUS = "cividis"
 """Of numbers: even in lightness, and the same to the colour-blind."""
 
+DARKEST = 0.2
+"""Of the colormap: what is darker cannot be seen on a black ground."""
+
 DIVERGING = "PuOr_r"
 """Of differences, safe for the colour-blind: purple below 0, orange above."""
 
@@ -27,6 +30,11 @@ def class_colors(count: int) -> list[str]:
     further = np.arange(max(0, count - len(NAMED))) * 0.618034 % 1
     turned = [to_hex(hsv_to_rgb((hue, 0.55 + 0.4 * (i % 2), 0.9))) for i, hue in enumerate(further)]
     return [*NAMED, *turned][:count]
+
+
+def gradient_colors(count: int) -> list[str]:
+    """Return so many colours as ``#rrggbb``, from low to high in even steps."""
+    return [to_hex(c) for c in colormaps[CONTINUOUS](np.linspace(DARKEST, 1, count))]
 
 
 def unused_color(used: Collection[str]) -> str:

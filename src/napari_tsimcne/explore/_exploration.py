@@ -39,6 +39,8 @@ class Exploration:
         What is known already, see `Clusters` and `Selection`.
     differences
         Columns of the table that hold differences, of which 0 is the middle.
+    placed
+        (N,) booleans: which patches have a place on the map; None: all, where there is one.
     """
 
     moved = Signal()
@@ -54,6 +56,7 @@ class Exploration:
         ids: np.ndarray | None = None,
         selected: np.ndarray | None = None,
         differences: Collection[str] = (),
+        placed: np.ndarray | None = None,
     ) -> None:
         self.table = table
         self._own_columns = list(table.columns)
@@ -64,6 +67,12 @@ class Exploration:
         """Which patches have a place on the map, (N,)."""
         if coordinates is not None:
             self.move(coordinates)
+        if placed is not None:
+            self.placed = np.array(placed, bool)
+        self.color_by = ""
+        """The column that the window is coloured by; empty: clusters."""
+        self.color_as: dict[str, Any] = {}
+        """Which columns of few numbers are coloured as classes or as a gradient, by choice."""
         self._features = features
         self.history = History()
         self.selection = Selection(len(table), self.history, selected)
@@ -89,6 +98,28 @@ class Exploration:
     def own_table(self) -> pd.DataFrame:
         """The patch table without what `add_columns` has added."""
         return self.table[self._own_columns]
+
+    @property
+    def added(self) -> dict[str, tuple[pd.DataFrame, bool]]:
+        """What `add_columns` has added, by source, and whether these are differences."""
+        return {
+            source: (
+                pd.DataFrame(columns, index=self.table.index),
+                bool(self._differences.get(source)),
+            )
+            for source, columns in self._added.items()
+        }
+
+    def frozen(self) -> Exploration:
+        """Return an exploration as it is now; what is changed later is not seen in it."""
+        clusters, ids = self.clusters.snapshot()
+        found = Exploration(
+            self.table, self.coordinates, lambda: self.features,
+            clusters=clusters, ids=ids, selected=self.selection.mask, differences=self.differences,
+            placed=self.placed,
+        )  # fmt: skip
+        found.color_by, found.color_as = self.color_by, dict(self.color_as)
+        return found
 
     @property
     def differences(self) -> frozenset[str]:
@@ -138,8 +169,10 @@ class Exploration:
         self._replace(source, {})
 
     def _replace(self, source: str, found: dict[str, Any], differences: bool = False) -> None:
-        before = self._added.pop(source, {})
-        self._differences[source] = frozenset(found if differences else ())
+        before = self._added.get(source, {})
+        # New ones: those before may be read in another thread.
+        self._added = {name: one for name, one in self._added.items() if name != source}
+        self._differences = {**self._differences, source: frozenset(found if differences else ())}
         if found:
             self._added[source] = found
         if before or found:

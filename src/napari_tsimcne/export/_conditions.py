@@ -24,6 +24,7 @@ from napari_tsimcne.export.figures._condition_figures import (
     plate_figure,
     shares_figure,
 )
+from napari_tsimcne.export.figures._drawing import missing_letters, missing_notice
 from napari_tsimcne.export.patches._file_names import distinct, file_name
 from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import Run
@@ -54,7 +55,7 @@ def export_conditions(
     where: str = "",
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
-) -> None:
+) -> str:
     """Write what conditions do to the frequencies of clusters: tables and figures in a folder.
 
     Tables (CSV): ``shares`` and ``replicates``; ``comparison`` with a control; ``doses``,
@@ -83,6 +84,10 @@ def export_conditions(
     told
         Progress; may raise to cancel.
 
+    Returns
+    -------
+    A notice, where letters in the figures are in no installed font; else empty.
+
     Raises
     ------
     InputError
@@ -94,7 +99,7 @@ def export_conditions(
         condition, replicate, control, treated, well, dose, plate, block
     )  # fmt: skip
     results = condition_results(exploration, columns, mask=mask, told=told)
-    write_conditions(
+    return write_conditions(
         run, exploration, columns, results, folder, where=where, overwrite=overwrite, told=told
     )
 
@@ -109,8 +114,8 @@ def write_conditions(
     where: str = "",
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
-) -> None:
-    """Write what was found of conditions as `export_conditions` does."""
+) -> str:
+    """Write what was found of conditions as `export_conditions` does, and return its notice."""
     check_outside(folder, run.folder)
     with new_folder(folder, CONDITIONS, overwrite) as draft:
         _write_tables(draft, exploration, results)
@@ -122,17 +127,24 @@ def write_conditions(
             figure.savefig(draft / f"{stem}.png", dpi=DPI)
             figure.savefig(draft / f"{stem}.pdf", dpi=DPI)
         told("Drawing", len(figures), len(figures))
+        letters = missing_letters(
+            columns.condition, str(columns.dose or ""),
+            *(one.name for one in exploration.clusters.all), *results.shares["condition"].unique(),
+        )  # fmt: skip
+        notice = missing_notice(letters, "in the figures")
         notes = [
             f"Conditions of {run.folder.name}, by the column '{columns.condition}'",
             *results.sentences(columns.control),
             *results.notes,
             *results.doubts,
+            *([f"{notice}."] if notice else []),
             how_compared(
                 columns, columns.replicate_names(exploration.table), where, results.counted,
                 results.comparison, results.differences, results.trends is not None,
             ),
         ]  # fmt: skip
         (draft / "notes.txt").write_text("\n\n".join(notes) + "\n", encoding="utf-8")
+    return notice
 
 
 # --- inside ---------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import Run
 
 Group = Literal["Tables", "Images", "Figures", "Pages"]
-Option = Literal["color_by", "legend", "thumbnails", "tiles"]
-OPTIONS: tuple[Option, ...] = ("color_by", "legend", "thumbnails", "tiles")
+Option = Literal["color_by", "color_as", "legend", "thumbnails", "tiles"]
+OPTIONS: tuple[Option, ...] = ("color_by", "color_as", "legend", "thumbnails", "tiles")
 Standing = Literal["free", "replaceable", "taken"]
 
 
@@ -66,7 +66,8 @@ class Kind:
     def options(self) -> tuple[Option, ...]:
         """What the user can choose.
 
-        The column of the colours, a legend, pictures on the map, tiles in place of objects.
+        The column of the colours and whether these are a gradient, a legend, pictures on the map,
+        tiles in place of objects.
         """
         return tuple(option for option in OPTIONS if option in self.takes)
 
@@ -167,11 +168,11 @@ KINDS = (
          export_geojson, ("labels", "told", "tiles")),
     Kind("figure", "Map", "Figures", "The map with legend and scale bar, for print.",
          export_figure,
-         ("pictures", "color_by", "legend", "thumbnails"), FIGURE),
+         ("pictures", "color_by", "color_as", "legend", "thumbnails"), FIGURE),
     Kind("annotated", "Annotated map", "Figures", "Cluster names around it, each with its patches.",
          export_annotated_map, ("pictures",), FIGURE),
     Kind("html", "Interactive map", "Pages", "One page for any browser; pointing shows the patch.",
-         export_html_map, ("pictures", "told", "color_by"), (".html",)),
+         export_html_map, ("pictures", "told", "color_by", "color_as"), (".html",)),
     Kind("methods", "Methods", "Pages", "What was done, with settings and citations.",
          export_methods, (), (".md", ".txt"), whole=True),
 )  # fmt: skip

@@ -15,8 +15,10 @@ from napari_tsimcne.explore import Coloring, Exploration, MapChecks
 from napari_tsimcne.gui._keys import Keys
 from napari_tsimcne.gui._later import later
 from napari_tsimcne.gui._wheel import keep_wheel
+from napari_tsimcne.gui.checks._checks import SOURCE as OF_CHECKS
 from napari_tsimcne.gui.checks._checks import ChecksPanel
 from napari_tsimcne.gui.clusters._clusters_view import ClustersView
+from napari_tsimcne.gui.conditions._conditions import SOURCE as OF_CONDITIONS
 from napari_tsimcne.gui.conditions._conditions import ConditionsPanel
 from napari_tsimcne.gui.gallery._gallery import Gallery
 from napari_tsimcne.gui.images._crops import Crops
@@ -26,6 +28,7 @@ from napari_tsimcne.gui.map._map_copy import MapCopy
 from napari_tsimcne.gui.map._map_view import MapView, dock_of
 from napari_tsimcne.runs import Autosave, Run
 
+CLUSTER = "cluster"
 PREFIX = "t-SimCNE "
 MAP_NAME, GALLERY_NAME = f"{PREFIX}map", f"{PREFIX}gallery"
 CLUSTERS_NAME, CHECKS_NAME = f"{PREFIX}clusters", f"{PREFIX}checks"
@@ -85,6 +88,9 @@ class Explorer(QObject):
         self._viewer, self._beside = viewer, beside
         self._failed_to_save.connect(lambda reason: show_error(f"t-SimCNE: {reason}"))
         self._autosave = Autosave(run, self.exploration, self._failed_to_save.emit)
+        if self.exploration.color_by in self.coloring.choices:
+            self.coloring.choose(self.exploration.color_by)
+        self.coloring.changed.connect(self._on_coloring)
         self.exploration.selection.changed.connect(self._on_changed)
         self.exploration.moved.connect(self._on_moved)
         self.link.layers_changed.connect(self._follow_layers)
@@ -110,6 +116,7 @@ class Explorer(QObject):
 
     def release(self) -> None:
         """Write what is not yet written, and let go of the viewer and its layers."""
+        self.coloring.changed.disconnect(self._on_coloring, missing_ok=True)
         self._autosave.close()
         self.keys.release()
         for view in (
@@ -344,6 +351,16 @@ class Explorer(QObject):
 
     def _on_moved(self) -> None:
         self._checks = None
+        # What was computed of another map holds no longer, whether its panel is open or not.
+        for source in (OF_CHECKS, OF_CONDITIONS):
+            self.exploration.remove_columns(source)
+
+    def _on_coloring(self) -> None:
+        """Keep what the map is coloured by, and how, with the run."""
+        shown = self.coloring.column, self.coloring.chosen_kinds
+        if shown != (self.exploration.color_by or CLUSTER, self.exploration.color_as):
+            self.exploration.color_by, self.exploration.color_as = shown
+            self._autosave.keep_colors()
 
     def _on_painting_ended(self) -> None:
         if self.clusters_view is not None:

@@ -10,9 +10,10 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from qtpy.QtCore import QRect, QSize, QTimer, Signal
-from qtpy.QtGui import QImage, QPainter
+from qtpy.QtGui import QImage, QPainter, QPalette
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_tsimcne.gui._figure_theme import in_theme
 from napari_tsimcne.gui.jobs._newest import Newest
 
 DPI = 84
@@ -36,7 +37,7 @@ class Drawing(NamedTuple):
 
 
 class FigureView(QWidget):
-    """Shows figures, one below the other, on white as on paper.
+    """Shows figures, one below the other, in the colours of the theme.
 
     Their layout takes matplotlib long, so that the window would not answer meanwhile: it is done
     in another thread. ``failed`` carries a sentence, ``drawn`` nothing.
@@ -56,7 +57,7 @@ class FigureView(QWidget):
         self._pause.setSingleShot(True)
         self._pause.setInterval(WAIT_MS)
         self._pause.timeout.connect(self._draw)
-        self._drawn_for = 0
+        self._drawn_for, self._drawn_in = 0, ""
         self._outdated, self._replaced = False, False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -105,6 +106,13 @@ class FigureView(QWidget):
         if self._drawings and self.width() != self._drawn_for:
             self._pause.start()
 
+    def changeEvent(self, event: Any) -> None:  # noqa: N802
+        """Draw in the colours of another theme."""
+        super().changeEvent(event)
+        ink = self.palette().color(QPalette.ColorRole.WindowText).name()
+        if self._drawings and ink != self._drawn_in:
+            self._pause.start()
+
     def paintEvent(self, event: Any) -> None:  # noqa: N802
         """Show what is drawn, at the width that there is by now."""
         painter = QPainter(self)
@@ -121,8 +129,10 @@ class FigureView(QWidget):
 
     def _draw(self) -> None:
         self._drawn_for = self.width()
+        ink = self.palette().color(QPalette.ColorRole.WindowText).name()
+        self._drawn_in = ink
         work = partial(
-            _draw_all, self._drawings, self._sizes, self.width(), self.devicePixelRatioF()
+            _draw_all, self._drawings, self._sizes, self.width(), self.devicePixelRatioF(), ink
         )
         self._newest.ask(work, self._on_drawn)
 
@@ -135,23 +145,31 @@ class FigureView(QWidget):
 
 
 def _draw_all(
-    drawings: Sequence[Drawing], sizes: Sequence[tuple[float, float]], width: int, ratio: float
+    drawings: Sequence[Drawing],
+    sizes: Sequence[tuple[float, float]],
+    width: int,
+    ratio: float,
+    ink: str,
 ) -> list[QImage]:
-    """Draw figures as wide as so many pixels of the window, of which each is ``ratio`` real."""
+    """Draw figures as wide as so many pixels of the window, of which each is ``ratio`` real.
+
+    ``ink``: of letters and lines, ``#rrggbb``.
+    """
     return [
-        _draw_one(drawing, size, max(width, NARROWEST), ratio)
+        _draw_one(drawing, size, max(width, NARROWEST), ratio, ink)
         for drawing, size in zip(drawings, sizes, strict=True)
     ]
 
 
 def _draw_one(
-    drawing: Drawing, natural_size: tuple[float, float], width: int, ratio: float
+    drawing: Drawing, natural_size: tuple[float, float], width: int, ratio: float, ink: str
 ) -> QImage:
     figure, (natural_width, height) = drawing.figure, natural_size
     if drawing.scales:
         height *= min(width / DPI / natural_width, LARGEST)
     figure.set_size_inches(width / DPI, height)
     figure.set_dpi(DPI * ratio)
+    in_theme(figure, ink)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.ascontiguousarray(canvas.buffer_rgba())

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import FailFast, TypeAdapter
+from pydantic import BaseModel, FailFast, TypeAdapter
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import NONE, Cluster, Exploration
+from napari_tsimcne.explore import NONE, Cluster, ColorKind, Exploration
 from napari_tsimcne.runs._additions import addition_names
+from napari_tsimcne.runs._columns import restore_columns, save_columns
 from napari_tsimcne.runs._extended import parts_of
 from napari_tsimcne.runs._files import read_or_explain, written_whole
 from napari_tsimcne.runs._parquet import parse_table
@@ -36,10 +37,20 @@ MOST_ROWS = 4_000_000
 
 _CLUSTERS = TypeAdapter(Annotated[tuple[Cluster, ...], FailFast()])
 
+COLORS_KEY = b"napari-tsimcne:colors"
+
+
+class _Colors(BaseModel):
+    """What the map was coloured by, and as what by choice; see `Exploration.color_by`."""
+
+    color_by: str = ""
+    color_as: dict[str, ColorKind] = {}
+
 
 def open_exploration(run: Run) -> Exploration:
     """Open what was explored of a run, with the clusters and selection that were kept.
 
+    Columns that were added to its patches, and what it was coloured by, are there again, too.
     Of a run that is still to be trained, patches have no place on the map yet. Patches that were
     added since are in no cluster; what was kept of additions that are gone is passed over.
 
@@ -51,15 +62,21 @@ def open_exploration(run: Run) -> Exploration:
     coordinates = run.coordinates if run.has_map else None
     path = run.folder / FILE
     if not path.exists():
-        return Exploration(with_stability(run), coordinates, lambda: run.features)
+        exploration = Exploration(with_stability(run), coordinates, lambda: run.features)
+        restore_columns(run, exploration)
+        return exploration
     kept = _read(run)
     table = with_stability(run)
     try:
         ids, selected = _placed(run, kept.rows)
-        return Exploration(
+        exploration = Exploration(
             table, coordinates, lambda: run.features,
             clusters=kept.clusters, ids=ids, selected=selected,
         )  # fmt: skip
+        exploration.color_by = kept.colors.color_by
+        exploration.color_as = dict(kept.colors.color_as)
+        restore_columns(run, exploration)
+        return exploration
     except ValueError as error:
         raise InputError(
             f"the file {path} does not fit its run ({error}): put back an earlier copy of it, or "
@@ -68,7 +85,7 @@ def open_exploration(run: Run) -> Exploration:
 
 
 def save_exploration(run: Run, exploration: Exploration) -> None:
-    """Write clusters and selection to the run's folder, whole or not at all.
+    """Write clusters, selection and colours to the run's folder, whole or not at all.
 
     What was kept of additions that are there but are not part of this run, because they cannot be
     opened, is kept on.
@@ -91,7 +108,10 @@ def save_exploration(run: Run, exploration: Exploration) -> None:
     )
     rows = pd.concat([rows, _kept_on(run, clusters)], ignore_index=True)
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    table = table.replace_schema_metadata({KEY: _CLUSTERS.dump_json(clusters)})
+    colors = _Colors(color_by=exploration.color_by, color_as=exploration.color_as)
+    table = table.replace_schema_metadata(
+        {KEY: _CLUSTERS.dump_json(clusters), COLORS_KEY: colors.model_dump_json()}
+    )
     with written_whole(run.folder / FILE) as draft:
         pq.write_table(table, draft)
 
@@ -105,6 +125,7 @@ class _Kept(NamedTuple):
 
     clusters: tuple[Cluster, ...]
     rows: pd.DataFrame
+    colors: _Colors
 
 
 def _read(run: Run) -> _Kept:
@@ -128,7 +149,10 @@ def _parse(path: Path, most_rows: int) -> _Kept:
     rows["added"] = table.get("added", "")
     if not rows["added"].map(lambda key: isinstance(key, str)).all():
         raise ValueError("it does not say of which addition its patches are")
-    return _Kept(clusters, rows)
+    colors = _Colors()
+    if COLORS_KEY in metadata:
+        colors = _Colors.model_validate(parse_json(metadata[COLORS_KEY]))
+    return _Kept(clusters, rows, colors)
 
 
 def _placed(run: Run, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +189,7 @@ def _kept_on(run: Run, clusters: tuple[Cluster, ...]) -> pd.DataFrame | None:
 
 
 class Autosave:
-    """Writes clusters and selection within a second of every change, from a thread of its own.
+    """Writes what is explored within a second of every change, from a thread of its own.
 
     Parameters
     ----------
@@ -178,22 +202,32 @@ class Autosave:
 
     def __init__(self, run: Run, exploration: Exploration, failed: Callable[[str], None]) -> None:
         self._run, self._exploration, self._failed = run, exploration, failed
-        self._unsaved = self._told = False
+        self._unsaved = self._unsaved_columns = self._told = False
         self._wake, self._closing = threading.Event(), threading.Event()
         exploration.history.changed.connect(self._on_changed)
+        exploration.columns_changed.connect(self._on_columns)
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Write what is not yet written, and end."""
         self._exploration.history.changed.disconnect(self._on_changed, missing_ok=True)
+        self._exploration.columns_changed.disconnect(self._on_columns, missing_ok=True)
         self._closing.set()
         self._wake.set()
         self._thread.join()
         self._save()
 
+    def keep_colors(self) -> None:
+        """Write what the map is coloured by, which is no step that is undone."""
+        self._on_changed()
+
     def _on_changed(self) -> None:
         self._unsaved = True
+        self._wake.set()
+
+    def _on_columns(self, _: object) -> None:
+        self._unsaved_columns = True
         self._wake.set()
 
     def _work(self) -> None:
@@ -204,14 +238,18 @@ class Autosave:
             self._save()
 
     def _save(self) -> None:
-        if not self._unsaved:
+        if not (self._unsaved or self._unsaved_columns):
             return
-        self._unsaved = False
+        explored, columns = self._unsaved, self._unsaved_columns
+        self._unsaved = self._unsaved_columns = False
         try:
-            save_exploration(self._run, self._exploration)
+            if explored:
+                save_exploration(self._run, self._exploration)
+            if columns:
+                save_columns(self._run, self._exploration)
             self._told = False
         except (OSError, InputError) as error:
-            self._unsaved = True
+            self._unsaved, self._unsaved_columns = explored, columns
             if not self._told:
                 self._told = True
                 self._failed(f"clusters and selection are not kept: {error}")

@@ -62,7 +62,7 @@ def cluster_in_terminal(
         Where the run has no map, it has clusters that are not to be replaced, an option does not
         fit the method, or no cluster is found.
     """
-    from napari_tsimcne.explore import automatic_clusters, doubts, reduced
+    from napari_tsimcne.explore import Origin, automatic_clusters, doubts, reduced
     from napari_tsimcne.runs import extended, open_exploration, save_exploration
 
     run = extended(run)
@@ -78,7 +78,8 @@ def cluster_in_terminal(
     labels = automatic_clusters(points, method, size)
     if not (labels >= 0).any():
         raise InputError("no cluster was found: try a smaller --least, or another --method")
-    clusters.replace(labels, f"clustering by {method}")
+    origin = Origin(method=method, size=size, on="features" if in_features else "map")
+    clusters.replace(labels, f"clustering by {method}", origin)
     save_exploration(run, exploration)
     _print(clusters)
     for sentence in doubts(labels):
@@ -108,5 +109,5 @@ def _print(clusters: Clusters) -> None:
         table.add_row(escape(one.name), f"{sizes[one.id]:,}")
     outside = int((clusters.ids == 0).sum())
     if outside:
-        table.add_row("in none", f"{outside:,}")
+        table.add_row("unassigned", f"{outside:,}")
     console.print(table)

@@ -74,10 +74,11 @@ def conditions_in_terminal(
     mask = find(exploration.columns(), where) if where else None
     if mask is not None and not mask.any():
         raise InputError(f"no patch is found by {where}: look for something else")
+    notice = ""
     with bars() as told:
         results = condition_results(exploration, columns, mask=mask, told=told)
         if out is not None:
-            write_conditions(
+            notice = write_conditions(
                 run, exploration, columns, results, out, where=where, overwrite=overwrite, told=told
             )
     _print_shares(results.shares)
@@ -91,6 +92,8 @@ def conditions_in_terminal(
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     for sentence in results.doubts:
         warn(sentence)
+    if notice:
+        warn(notice)
     if out is not None:
         console.print(f"Tables and figures are in {out}", highlight=False, soft_wrap=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,20 @@ ColorBy = Annotated[
     typer.Option(help="Column of the colours, of figure and html: cluster if not given.",
                  metavar="COLUMN"),
 ]  # fmt: skip
+
+
+class ColorKind(StrEnum):
+    """How few different numbers are coloured."""
+
+    gradient = "gradient"
+    classes = "classes"
+
+
+ColorAs = Annotated[
+    ColorKind | None,
+    typer.Option(help="A column of a few different numbers as gradient, in their order, or as "
+                 "classes, of figure and html; by its name if not given."),
+]  # fmt: skip
 Thumbnails = Annotated[
     bool, typer.Option("--thumbnails", help="Pictures of patches on the map, of figure.")
 ]
@@ -57,6 +72,7 @@ def export_in_terminal(
     selected: bool = False,
     clusters: Sequence[str] = (),
     color_by: str = "",
+    color_as: str = "",
     thumbnails: bool = False,
     legend: bool = True,
     tiles: bool = False,
@@ -74,7 +90,7 @@ def export_in_terminal(
         File or folder to write.
     selected, clusters
         Which patches: the selected ones, or those of clusters of these names; all by default.
-    color_by, thumbnails, legend, tiles
+    color_by, color_as, thumbnails, legend, tiles
         Of the kinds that have colours, pictures, a legend, or objects.
     overwrite
         Replace what is there.
@@ -92,6 +108,7 @@ def export_in_terminal(
     options: dict[str, Any] = {}
     for name, given, value in (
         ("color_by", bool(color_by), color_by),
+        ("color_as", bool(color_as), color_as),
         ("thumbnails", thumbnails, True),
         ("legend", not legend, False),
         ("tiles", tiles, True),

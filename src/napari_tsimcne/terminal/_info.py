@@ -208,7 +208,14 @@ def _explored(run: Run) -> Facts:
 
     explored = open_exploration(extended(run))
     sizes = explored.clusters.sizes()
-    clusters = [{"name": one.name, "patches": sizes[one.id]} for one in explored.clusters.all]
+    clusters = [
+        {
+            "name": one.name,
+            "patches": sizes[one.id],
+            "made": None if one.origin is None else one.origin.text,
+        }
+        for one in explored.clusters.all
+    ]
     facts: Facts = {"clusters": clusters, "selected": int(explored.selection.mask.sum())}
     column = stability_column(run.table)
     if column in explored.table:

@@ -121,10 +121,13 @@ def _result(facts: Facts) -> Iterator[tuple[str, str]]:
     if "map" in facts:
         one = facts["map"]
         extent = " x ".join(f"{length:.3g}" for length in one["extent"])
-        text = f"{one['dimensions']} dimensions, {extent} kernel widths"
+        text = f"{one['dimensions']} dimensions, {extent} map units"
         yield "map", f"{text}; {one['features']} features of each patch"
     clusters = facts.get("clusters", [])
-    yield from _block("clusters", [f"{one['name']}: {one['patches']:,}" for one in clusters])
+    yield from _block("clusters", [
+        f"{one['name']}: {one['patches']:,}" + (f", made {one['made']}" if one.get("made") else "")
+        for one in clusters
+    ])  # fmt: skip
     if facts.get("selected"):
         yield "selected", f"{facts['selected']:,} patches"
     added = [

@@ -47,6 +47,7 @@ def export(
     selected: exporting.Selected = False,
     cluster: exporting.ClusterNames = None,
     color_by: exporting.ColorBy = "",
+    color_as: exporting.ColorAs = None,
     thumbnails: exporting.Thumbnails = False,
     no_legend: exporting.NoLegend = False,
     tiles: exporting.Tiles = False,
@@ -56,6 +57,7 @@ def export(
     """Write the map for other programs and people: tables, crops, label images, figures, pages."""
     exporting.export_in_terminal(
         _open(run), kind, out, selected=selected, clusters=cluster or (), color_by=color_by,
+        color_as=color_as or "",
         thumbnails=thumbnails, legend=not no_legend, tiles=tiles, overwrite=overwrite,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Patches to look at before a map is trusted: duplicates, unlike all others, empty, saturated."""
+"""Patches to review before a map is trusted: duplicates, outliers, empty, saturated."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ SAME_MEAN, SAME_STD = 0.2, 0.15
 patch, and in this spread: what does is not looked at pixel by pixel."""
 
 MOST_PAIRS = 200_000
+
+NEAREST, MOST_SEARCHED = 5, 30_000
+"""Nearest in the features that may be near-duplicates besides neighbours on the map; of more
+patches, those on the map only: each would be compared with each."""
 
 LEAST_CONTRAST = 0.02
 """Of a channel: spread of its values in a patch, as a share of the channel's range."""
@@ -173,12 +177,16 @@ def near_duplicates(
 ) -> tuple[np.ndarray, ...]:
     """Find groups of patches with the same or nearly the same pixels, the largest first.
 
-    Looked at are patches that lie next to each other on the map, with features whose cosine is
+    Compared are patches that lie next to each other on the map, or (of up to 30,000) are among the
+    5 nearest in the features, wherever they lie, with features whose cosine is
     0.95 or more, and with nearly the same mean and spread of every channel. They are
     near-duplicates where their pixels, less the mean of their channel, correlate by 0.98 or more,
     as they are, turned by quarters, or mirrored.
     """
-    pairs = _alike(near, features, measures, channel_names)
+    close = [_pairs_of(near)]
+    if len(features) <= MOST_SEARCHED:
+        close.append(_nearest_in(features, told))
+    pairs = _alike(np.unique(np.concatenate(close), axis=0), features, measures, channel_names)
     inner = slice(margin, store.shape[-1] - margin)
     correlated = np.zeros(len(pairs), bool)
     step = max(1, PIXELS_AT_ONCE // int(np.prod(store.shape[1:])))
@@ -199,15 +207,37 @@ def _parts(store: np.ndarray) -> list[slice]:
     return [slice(i, min(i + step, len(store))) for i in range(0, len(store), step)]
 
 
+def _pairs_of(near: np.ndarray) -> np.ndarray:
+    """Return neighbours, (N, k), as pairs, (N k, 2), the lower row first."""
+    first = np.repeat(np.arange(len(near)), near.shape[1])
+    return np.sort(np.stack([first, near.ravel()], axis=1), axis=1)
+
+
+def _nearest_in(features: np.ndarray, told: Told) -> np.ndarray:
+    """Pairs of patches, (m, 2), of which one is among the nearest of the other in the features."""
+    count = len(features)
+    k = min(NEAREST, count - 1)
+    if k < 1:
+        return np.empty((0, 2), np.int64)
+    vectors, found = unit_features(features, slice(None)), []
+    for part in blocks(count, max(count, features.shape[1])):
+        told("Looking for near-duplicates", part.start, count)
+        products = vectors[part] @ vectors.T
+        rows = np.arange(part.start, part.stop)
+        products[rows - part.start, rows] = -np.inf
+        # Most patches have none so near: they need not be sorted.
+        some = np.flatnonzero(products.max(axis=1) >= LEAST_COSINE)
+        nearest = np.argpartition(-products[some], k - 1, axis=1)[:, :k]
+        found.append(np.stack([np.repeat(rows[some], k), nearest.ravel()], axis=1))
+    return np.sort(np.concatenate(found), axis=1)
+
+
 def _alike(
-    near: np.ndarray, features: np.ndarray, measures: pd.DataFrame, channel_names: Sequence[str]
+    pairs: np.ndarray, features: np.ndarray, measures: pd.DataFrame, channel_names: Sequence[str]
 ) -> np.ndarray:
-    """Pairs of neighbours that may be near-duplicates, (m, 2), the most similar first."""
+    """Those pairs, (m, 2), that may be near-duplicates, the most similar first."""
     mean = measures[[f"mean {name}" for name in channel_names]].to_numpy()
     std = measures[[f"std {name}" for name in channel_names]].to_numpy()
-    first = np.repeat(np.arange(len(near)), near.shape[1])
-    pairs = np.sort(np.stack([first, near.ravel()], axis=1), axis=1)
-    pairs = np.unique(pairs, axis=0)
     a, b = pairs.T
     spread = np.maximum(std[a], std[b])
     same = (np.abs(mean[a] - mean[b]) <= SAME_MEAN * spread).all(axis=1)

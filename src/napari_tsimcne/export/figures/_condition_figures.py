@@ -6,10 +6,13 @@ Each returns a matplotlib figure that a window can show and a file can hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from textwrap import fill
+from typing import ParamSpec
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -29,6 +32,7 @@ from napari_tsimcne.explore.conditions._difference import (
     DifferenceMap,
     difference_text,
 )
+from napari_tsimcne.export.figures._drawing import families
 
 INK, SOFT, ACCENT = "#222222", "#8a8a8a", "#0072b2"
 EMPTY = "#e8e8e8"
@@ -54,6 +58,21 @@ LOGARITHMIC_FROM = 20
 """Ratio of the largest to the smallest dose above 0."""
 
 
+P = ParamSpec("P")
+
+
+def _in_fonts(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let letters that one font does not have be taken from the next one."""
+
+    @wraps(draw)
+    def drawn(*given: P.args, **named: P.kwargs) -> Figure:
+        with rc_context({"font.family": families()}):
+            return draw(*given, **named)
+
+    return drawn
+
+
+@_in_fonts
 def shares_figure(
     shares: pd.DataFrame,
     replicates: pd.DataFrame,
@@ -122,6 +141,7 @@ def shares_figure(
     return figure
 
 
+@_in_fonts
 def difference_figure(
     found: DifferenceMap,
     coordinates: np.ndarray,
@@ -187,6 +207,7 @@ def difference_figure(
     return figure
 
 
+@_in_fonts
 def plate_figure(
     table: pd.DataFrame, *, title: str = "", label: str = "frequency (% of patches)"
 ) -> Figure:
@@ -234,6 +255,7 @@ def plate_figure(
     return figure
 
 
+@_in_fonts
 def dose_figure(
     shares: pd.DataFrame,
     replicates: pd.DataFrame,

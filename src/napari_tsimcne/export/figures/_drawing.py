@@ -54,6 +54,8 @@ NO_FONT = "some letters are in none of the installed fonts: install for example 
 FULL_WIDTH = "\u2014"
 """As wide as letters are that no font has, wherever there is one that has them."""
 
+MOST_LETTERS = 12
+
 _SAVING = Lock()
 
 
@@ -69,10 +71,8 @@ class Box(NamedTuple):
 @cache
 def font(size: float = SIZE, weight: str = "normal") -> FontProperties:
     """Return the font of a size in points."""
-    installed = set(fontManager.get_font_names())
-    families = [name for name in FAMILIES if name in installed]
     # The last one is for a program that shows an SVG and has none of these.
-    return FontProperties(family=[*families, "sans-serif"], size=size, weight=weight)
+    return FontProperties(family=families(), size=size, weight=weight)
 
 
 @cache
@@ -87,6 +87,41 @@ def _known() -> frozenset[int]:
 def can_be_drawn(text: str) -> bool:
     """Tell whether the installed fonts have all letters of a text."""
     return _known().issuperset(map(ord, text))
+
+
+def missing_letters(*texts: str) -> str:
+    """Return the letters of some texts that no installed font has, each once."""
+    return "".join(dict.fromkeys(c for t in texts for c in t if ord(c) not in _known()))
+
+
+def missing_notice(letters: str, where: str) -> str:
+    """Say which letters are drawn as boxes, and where; empty where none is."""
+    if not letters:
+        return ""
+    some = f"{letters[:MOST_LETTERS]}..." if len(letters) > MOST_LETTERS else letters
+    return (
+        f"{some}: no installed font has these letters, which are boxes {where}: install for "
+        "example Noto Sans CJK"
+    )
+
+
+@cache
+def font_file(letters: str) -> str:
+    """Return the file of the first font that has most of some letters."""
+    installed = set(fontManager.get_font_names())
+    paths = [
+        fontManager.findfont(FontProperties(family=name))
+        for name in ("DejaVu Sans", *FAMILIES)
+        if name in installed
+    ]
+    has = [len(set(map(ord, letters)) & set(FT2Font(path).get_charmap())) for path in paths]
+    return paths[int(np.argmax(has))]
+
+
+def families() -> list[str]:
+    """Return the fonts that letters are taken from, in turn."""
+    installed = set(fontManager.get_font_names())
+    return [*(name for name in FAMILIES if name in installed), "sans-serif"]
 
 
 def on_one_line(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import MISSING_COLOR, Category, Coloring, rgba
+from napari_tsimcne.explore import MISSING_COLOR, Category, Coloring, ColorKind, rgba
 from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export._outputs import new_file
 from napari_tsimcne.export._pictures import Pictures, patch_pictures
@@ -42,6 +42,7 @@ def export_figure(
     path: Path,
     *,
     color_by: str = CLUSTER,
+    color_as: ColorKind | None = None,
     legend: bool = True,
     thumbnails: bool = False,
     pictures: Pictures | None = None,
@@ -62,6 +63,8 @@ def export_figure(
         Ends in ``.png`` (500 dpi), ``.pdf`` or ``.svg``.
     color_by
         One of `Coloring.choices`: ``cluster``, ``density``, or a column of the patch table.
+    color_as
+        Few different numbers as a ``gradient`` or as ``classes``; None: as in the window.
     legend
         Classes with their numbers of patches, or a scale of colours, beside the map. Of more
         classes than there is room for, the largest.
@@ -89,17 +92,19 @@ def export_figure(
     with new_file(path, overwrite) as draft:
         if thumbnails and pictures is None:
             pictures = patch_pictures(excerpt.run)
-        drawing = map_drawing(excerpt, color_by, legend, pictures if thumbnails else None, title)
+        drawn = pictures if thumbnails else None
+        drawing = map_drawing(excerpt, color_by, legend, drawn, title, color_as)
         notice = drawing.save(draft, title or f"Map of {len(excerpt):,} patches")
     return notice
 
 
 def map_drawing(
-    excerpt: Excerpt, color_by: str, legend: bool, pictures: Pictures | None, title: str
-) -> Drawing:
+    excerpt: Excerpt, color_by: str, legend: bool, pictures: Pictures | None, title: str,
+    color_as: ColorKind | None = None,
+) -> Drawing:  # fmt: skip
     """Draw the map; see `export_figure`."""
     exploration, rows = excerpt.exploration, placed_rows(excerpt)
-    coloring = _coloring(excerpt, color_by)
+    coloring = _coloring(excerpt, color_by, color_as)
     every = exploration.coordinates[exploration.placed]
     others = np.setdiff1d(np.flatnonzero(exploration.placed), rows, assume_unique=True)
     beside = None
@@ -141,7 +146,7 @@ def _map_size(coordinates: np.ndarray, beside: Legend | None) -> tuple[float, fl
     return width, max(width * shape_of(coordinates), LEAST_HEIGHT)
 
 
-def _coloring(excerpt: Excerpt, color_by: str) -> Coloring:
+def _coloring(excerpt: Excerpt, color_by: str, color_as: ColorKind | None = None) -> Coloring:
     coloring = Coloring(excerpt.exploration)
     if color_by not in coloring.choices:
         raise InputError(
@@ -149,7 +154,25 @@ def _coloring(excerpt: Excerpt, color_by: str) -> Coloring:
             f"choose one of {', '.join(coloring.choices)}"
         )
     coloring.choose(color_by)
+    if color_as is not None:
+        show_as(coloring, color_as)
     return coloring
+
+
+def show_as(coloring: Coloring, kind: ColorKind) -> None:
+    """Colour as a gradient or as classes.
+
+    Raises
+    ------
+    InputError
+        Where the column cannot be coloured so.
+    """
+    if kind != coloring.kind and kind not in coloring.kinds:
+        raise InputError(
+            f"'{coloring.column}' cannot be coloured as {kind}: only columns of a few different "
+            "numbers can be coloured as a gradient or as classes"
+        )
+    coloring.show_as(kind)
 
 
 def _entries(coloring: Coloring, rows: np.ndarray) -> list[Category]:

@@ -25,7 +25,7 @@ LEAST_AREA, MOST_AREA = 0.35, 12.0
 THUMBNAIL, FRAME = 6.0, 0.35
 """Millimetres: side of a picture on the map with its frame, width of the frame."""
 
-KERNEL_NOTE = "one unit is one width of the Cauchy kernel, s = 1/(1 + d²)"
+KERNEL_NOTE = "similarity of patches at distance d: 1/(1 + d²)"
 
 
 class MapPanel:
@@ -108,7 +108,7 @@ class MapPanel:
         units = round_length(self.box.width / self.millimetres / 6)
         length = units * self.millimetres
         self._drawing.line([(x, y + 0.9), (x + length, y + 0.9)], 1.2, gid="scale-bar")
-        text = f"{units:,g} kernel width{'' if units == 1 else 's'}"
+        text = f"{units:,g} map unit{'' if units == 1 else 's'}"
         start = x + length + 1.5
         self._drawing.text(start, y, text, gid="scale-text")
         start += text_width(text) + 3

@@ -75,10 +75,26 @@ NAPARI = Reference(
     "napari contributors (2019). napari: a multi-dimensional image viewer for Python. "
     "doi:10.5281/zenodo.3555620.",
 )
+HDBSCAN = Reference(
+    "Campello et al., 2013",
+    "Campello, R. J. G. B., Moulavi, D. & Sander, J. (2013). Density-based clustering based on "
+    "hierarchical density estimates. Pacific-Asia Conference on Knowledge Discovery and Data "
+    "Mining (PAKDD), 160–172. doi:10.1007/978-3-642-37456-2_14.",
+)
+K_MEANS = Reference(
+    "Lloyd, 1982",
+    "Lloyd, S. P. (1982). Least squares quantization in PCM. IEEE Transactions on Information "
+    "Theory 28, 129–137. doi:10.1109/TIT.1982.1056489.",
+)
+MIXTURE = Reference(
+    "Dempster et al., 1977",
+    "Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data "
+    "via the EM algorithm. Journal of the Royal Statistical Society B 39, 1–38.",
+)
 
 ALL = (
     TSIMCNE, SIMCLR, RESNET, IMAGENET, BATCH_NORMALIZATION, MUON, ADAMW, OTSU, SCIKIT_IMAGE,
-    PYTORCH, NAPARI,
+    PYTORCH, NAPARI, HDBSCAN, K_MEANS, MIXTURE,
 )  # fmt: skip
 
 

@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import Exploration
+from napari_tsimcne.explore import Cluster, Exploration, Origin
 from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export._outputs import new_file
-from napari_tsimcne.export.methods._citations import NAPARI, OTSU, PYTORCH, SCIKIT_IMAGE, cited_in
+from napari_tsimcne.export.methods._citations import (
+    HDBSCAN,
+    K_MEANS,
+    MIXTURE,
+    NAPARI,
+    OTSU,
+    PYTORCH,
+    SCIKIT_IMAGE,
+    cited_in,
+)
 from napari_tsimcne.export.methods._methods_learning import learning
 from napari_tsimcne.export.methods._phrases import between, counted, number, share, words
 from napari_tsimcne.recipe import Background, Grid, Objects
@@ -313,23 +322,47 @@ def _clusters(exploration: Exploration | None) -> list[str]:
     if not held:
         return []
     outside = len(exploration) - sum(sizes.values())
+    begun = f"{counted(len(held), 'cluster')} of patches {_were(held)} defined{_how(held)}"
     if len(held) <= MOST_NAMES:
         named = words([
             f"'{one.name}' ({counted(sizes[one.id], 'patch', 'patches')})" for one in held
         ])  # fmt: skip
-        said = f"{counted(len(held), 'cluster')} of patches {_were(held)} defined: {named}"
+        said = f"{begun}: {named}"
     else:
         counts = [sizes[one.id] for one in held]
-        said = (
-            f"{counted(len(held), 'cluster')} of patches were defined, of "
-            f"{between(min(counts), max(counts))} patches each"
-        )
+        said = f"{begun}, of {between(min(counts), max(counts))} patches each"
     rest = (
-        f"; {counted(outside, 'patch', 'patches')} {'was' if outside == 1 else 'were'} in none"
+        f"; {counted(outside, 'patch', 'patches')} {'was' if outside == 1 else 'were'} unassigned"
         if outside
         else ""
     )
     return [f"{said}{rest}."]
+
+
+def _how(clusters: list[Cluster]) -> str:
+    """Say how clusters were made, as far as that is recorded: each way with how many."""
+    counts: dict[str, list[Cluster]] = {}
+    for one in clusters:
+        if one.origin is not None:
+            counts.setdefault(f"{one.origin.made}{_cited(one.origin)}", []).append(one)
+    parts = []
+    for made, those in counts.items():
+        edited = sum(one.origin.edited for one in those if one.origin is not None)
+        many = "" if len(those) == len(clusters) else f"{number(len(those))} "
+        after = ""
+        if edited:
+            which = "" if edited == len(those) else f"{number(edited)} of these "
+            after = f", {which}then edited by hand"
+        parts.append(f"{many}{made}{after}")
+    unknown = len(clusters) - sum(map(len, counts.values()))
+    if parts and unknown:
+        parts.append(f"{number(unknown)} in a way that is not recorded")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _cited(origin: Origin) -> str:
+    cited = {"hdbscan": HDBSCAN, "k-means": K_MEANS, "gaussian mixture": MIXTURE}
+    return f" ({cited[origin.method].cited})" if origin.method in cited else ""
 
 
 def _were(things: list) -> str:

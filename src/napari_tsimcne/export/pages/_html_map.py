@@ -14,10 +14,11 @@ from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype
 
 from napari_tsimcne import __version__
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import MISSING_COLOR, Coloring, Exploration
+from napari_tsimcne.explore import MISSING_COLOR, Coloring, ColorKind, Exploration
 from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export._outputs import new_file
 from napari_tsimcne.export._pictures import Pictures, patch_pictures
+from napari_tsimcne.export.figures._map_figure import show_as
 from napari_tsimcne.export.pages._page import inlined, policy, render
 from napari_tsimcne.export.pages._sheets import draw_sheets
 from napari_tsimcne.patches import Told
@@ -45,6 +46,7 @@ def export_html_map(
     path: Path,
     *,
     color_by: str = CLUSTER,
+    color_as: ColorKind | None = None,
     title: str = "",
     pictures: Pictures | None = None,
     most_pictures: int = 10_000,
@@ -64,6 +66,9 @@ def export_html_map(
         Of the page, ``.html``.
     color_by
         The column that it is coloured by at first, one of `Coloring.choices`.
+    color_as
+        That column as a ``gradient`` or as ``classes``, where it holds a few different numbers;
+        None: as in the window.
     title
         Its heading; the run's name if empty.
     pictures
@@ -84,7 +89,7 @@ def export_html_map(
     rows = excerpt.rows[exploration.placed[excerpt.rows]]
     if not len(rows):
         raise InputError(f"{run.folder.name} has no map yet: train it first")
-    colorings = _colorings(exploration, rows, color_by)
+    colorings = _colorings(exploration, rows, color_by, color_as)
     columns, left_out = _columns(exploration.table, rows)
     with new_file(path, overwrite) as draft:
         some = rows[_evenly(len(rows), most_pictures)]
@@ -161,7 +166,9 @@ def _evenly(count: int, most: int) -> np.ndarray:
 # --- what they are coloured by --------------------------------------------------------------------
 
 
-def _colorings(exploration: Exploration, rows: np.ndarray, first: str) -> list[dict[str, Any]]:
+def _colorings(
+    exploration: Exploration, rows: np.ndarray, first: str, kind: ColorKind | None
+) -> list[dict[str, Any]]:
     """Describe what can be coloured by, ``first`` being the first."""
     coloring = Coloring(exploration)
     choices = list(coloring.choices)
@@ -175,6 +182,8 @@ def _colorings(exploration: Exploration, rows: np.ndarray, first: str) -> list[d
     described = []
     for column in [first, *(name for name in choices if name != first)][:MOST_COLUMNS]:
         coloring.choose(column)
+        if column == first and kind is not None:
+            show_as(coloring, kind)
         if coloring.limits:
             described.append({"column": column, **_scale(coloring, rows)})
             continue

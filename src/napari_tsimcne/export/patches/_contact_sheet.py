@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_tsimcne.export._pictures import Pictures
+from napari_tsimcne.export.figures._drawing import font_file
 
 MOST = 100
 """Patches on a sheet."""
@@ -74,7 +72,7 @@ def _draw_key(
     end: int,
 ) -> None:
     """Write names of channels on a base line from ``at`` on, a swatch before each."""
-    (x, y), font = at, _font(BELOW)
+    (x, y), font = at, _font(BELOW, "".join(name for name, _ in channels))
     for number, (name, color) in enumerate(channels):
         name, left = " ".join(name.split()), len(channels) - number
         room = BELOW + 4 + min(round(font.getlength(name)) + 1, LONGEST)
@@ -104,15 +102,13 @@ def _write(
     draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size: int, ink: str, room: int
 ) -> None:
     """Write a line on a base line from ``at`` (x, y) on, in ``room`` pixels at most."""
-    font = _font(size)
     text = " ".join(text.split())
+    font = _font(size, text)
     whole = text
     while text and font.getlength(text if text == whole else f"{text}…") > room:
         text = text[:-1]
     draw.text(at, text if text == whole else f"{text}…", fill=ink, font=font, anchor="ls")
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # Comes with matplotlib, and knows more scripts than Pillow's own.
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(str(path), size)
+def _font(size: int, text: str) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_file("".join(sorted(set(text)))), size)

@@ -16,6 +16,7 @@ from napari_tsimcne.export._excerpt import Excerpt
 from napari_tsimcne.export._outputs import new_folder
 from napari_tsimcne.export._pictures import Pictures, patch_pictures, patch_side
 from napari_tsimcne.export._tables import exported_columns
+from napari_tsimcne.export.figures._drawing import missing_letters, missing_notice
 from napari_tsimcne.export.patches._contact_sheet import MOST, contact_sheet
 from napari_tsimcne.export.patches._file_names import distinct, file_name, image_file_name
 from napari_tsimcne.export.patches._ome_tiff import pixel_metadata, printable, suffix_of
@@ -35,7 +36,7 @@ def export_crops(
     pictures: Pictures | None = None,
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
-) -> int:
+) -> str:
     """Write each patch as a file, in the folder of its cluster.
 
     ====================================  =======================================================
@@ -65,8 +66,8 @@ def export_crops(
 
     Returns
     -------
-    int
-        How many patches were written.
+    str
+        A notice, where letters on contact sheets are in no installed font; else empty.
 
     Raises
     ------
@@ -92,7 +93,8 @@ def export_crops(
             _sheet(excerpt, group, pictures).save(draft / group.sheet)
         told("Writing patches", done, len(excerpt))
         _table(excerpt, files).to_csv(draft / TABLE, index=False, encoding="utf-8")
-    return len(excerpt)
+    names = [*(group.name for group in groups), *(name for name, _ in pictures.channels)]
+    return missing_notice(missing_letters(*names), "on contact sheets")
 
 
 class _Group(NamedTuple):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -21,6 +21,7 @@ from superqt import QCollapsible
 from napari_tsimcne.explore import (
     Exploration,
     Method,
+    Origin,
     automatic_clusters,
     counted,
     doubts,
@@ -74,8 +75,10 @@ class _Points:
 class AutomaticClusters(QWidget):
     """Says what a clustering would make as its settings change, and makes it when told to.
 
-    Nothing is computed while the section is closed.
+    Nothing is computed while the section is closed. ``applied`` is emitted once clusters are made.
     """
+
+    applied = Signal()
 
     def __init__(self, exploration: Exploration) -> None:
         super().__init__()
@@ -116,7 +119,7 @@ class AutomaticClusters(QWidget):
         self.apply_button = QPushButton()
         self.apply_button.clicked.connect(self._apply)
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop counting; another setting counts anew.")
+        self.cancel_button.setToolTip("Stop; another setting begins again.")
         self.cancel_button.clicked.connect(self._cancel)
         for choice in (self.method, self.space):
             choice.currentIndexChanged.connect(self._take_method)
@@ -127,8 +130,8 @@ class AutomaticClusters(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         self._form = form_layout()
         add_rows(self._form, [
-            ("Method", self.method), ("On", self.space), ("Smallest", self.fewest),
-            ("Clusters", self.clusters),
+            ("Method", self.method), ("On", self.space), ("Min. size", self.fewest),
+            ("Number of clusters", self.clusters),
         ])  # fmt: skip
         layout.addLayout(self._form)
         layout.addWidget(self.says)
@@ -167,7 +170,7 @@ class AutomaticClusters(QWidget):
         self._work.cancel()
         if self.section.isExpanded():
             self._pause.start()
-            self.says.setText("Counting…")
+            self.says.setText("Clustering…")
         else:
             self._pause.stop()
         self._refresh()
@@ -210,4 +213,9 @@ class AutomaticClusters(QWidget):
     def _apply(self) -> None:
         assert self._found is not None
         request, labels = self._found
-        self._exploration.clusters.replace(labels, f"clustering by {NAMES[request.method]}")
+        origin = Origin(
+            method=request.method, size=request.size,
+            on="features" if request.in_features else "map",
+        )  # fmt: skip
+        self._exploration.clusters.replace(labels, f"clustering by {NAMES[request.method]}", origin)
+        self.applied.emit()

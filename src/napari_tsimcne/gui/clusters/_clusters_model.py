@@ -203,6 +203,8 @@ class ClustersModel(QAbstractTableModel):
         cluster = self._clusters[row]
         if column == Column.NAME:
             note = f"\n{cluster.note}" if cluster.note else ""
+            if cluster.origin is not None:
+                note = f"\nMade {cluster.origin.text}{note}"
             return f"{cluster.name}{note}\nDouble-click or F2: rename"
         if column != Column.SHARES:
             return TIPS[column]

@@ -158,7 +158,7 @@ class ClustersView(QWidget):
     def _build_switches(self) -> QHBoxLayout:
         options = [("nothing", None), *((n, n) for n in groupings(self._exploration.table))]
         self.share_by = Choice(
-            options, "A column of the patches: how its values are shared out in each cluster."
+            options, "A column of the patches: the frequency of its values in each cluster."
         )
         self.share_by.currentIndexChanged.connect(lambda: self.model.share_by(self.share_by.value))
         self.share_by.setEnabled(len(options) > 1)
@@ -166,7 +166,7 @@ class ClustersView(QWidget):
         self.painting.setToolTip("Paint all patches in the images in their cluster's colour.")
         self.painting.toggled.connect(self.painting_wanted)
         row = QHBoxLayout()
-        row.addWidget(QLabel("Share by"))
+        row.addWidget(QLabel("Composition by"))
         row.addWidget(self.share_by, stretch=1)
         row.addWidget(self.painting)
         return row
@@ -309,7 +309,7 @@ class ClustersView(QWidget):
         there = len(self._clusters)
         text = f"{there:,} cluster" + ("" if there == 1 else "s")
         if there:
-            text += f", {percent(int((ids == NONE).sum()), total)} in none"
+            text += f", {percent(int((ids == NONE).sum()), total)} of patches unassigned"
         return f"{text}; {selected:,} selected"
 
 

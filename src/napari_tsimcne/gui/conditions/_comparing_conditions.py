@@ -110,9 +110,11 @@ class ConditionsJob(Job):
         super().__init__()
         self.run, self.folder = run, folder
         self._exploration, self._columns = frozen(exploration), columns
+        self.notice = ""
+        """What the user is to know of what was written; empty where nothing."""
 
     def _run(self) -> None:
-        export_conditions(
+        self.notice = export_conditions(
             self.run, self._exploration, self.folder, told=self._on_placing, **self._columns
         )
         self._tell(self.finished, self.folder)

@@ -287,14 +287,14 @@ class ConditionsPanel(Panel):
         """Write tables and figures into a new folder, in another thread."""
         self._say("")
         job = ConditionsJob(self._run, self._exploration, folder, self.form.columns())
-        job.finished.connect(self._on_saved)
+        job.finished.connect(lambda written: self._on_saved(written, job.notice))
         job.failed.connect(self._on_save_failed)
         job.cancelled.connect(self._on_cancelled)
         self.progress.follow(job, "Comparing conditions")
         self._refresh()
 
-    def _on_saved(self, folder: Path) -> None:
-        self._say(f"Written: {folder}")
+    def _on_saved(self, folder: Path, notice: str) -> None:
+        self._say("\n\n".join([f"Written: {folder}", *([f"{notice}."] if notice else [])]))
 
     def _on_save_failed(self, reason: str) -> None:
         self._say(f"{capital(reason)}.")

@@ -105,7 +105,8 @@ class ExportTarget(QWidget):
             "thumbnails": self.thumbnails.isChecked(),
             "tiles": self.tiles.isChecked(),
         }
-        return {name: chosen[name] for name in self._kind.options}
+        # Gradient or classes: as the map has it.
+        return {name: chosen[name] for name in self._kind.options if name in chosen}
 
     @property
     def ready(self) -> bool:

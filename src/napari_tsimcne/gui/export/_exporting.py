@@ -74,12 +74,7 @@ class ExportJob(Job):
 
 def frozen(exploration: Exploration) -> Exploration:
     """Return an exploration as it is now; what is changed later is not seen in it."""
-    clusters, ids = exploration.clusters.snapshot()
-    return Exploration(
-        exploration.table, exploration.coordinates, lambda: exploration.features,
-        clusters=clusters, ids=ids, selected=exploration.selection.mask,
-        differences=exploration.differences,
-    )  # fmt: skip
+    return exploration.frozen()
 
 
 def labels_of_layers(run: Run, layers: Mapping[str, LinkedLayer]) -> dict[str, ImageSource]:

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from napari_tsimcne.explore import Coloring
+from napari_tsimcne.explore import COLOR_KINDS, Coloring
 from napari_tsimcne.gui._fields import Choice
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.map._legend_classes import ClassList
@@ -30,6 +30,11 @@ class Legend(QWidget):
         self._coloring = coloring
         self.choice = Choice([], "What the points are coloured by.")
         self.choice.currentIndexChanged.connect(lambda: coloring.choose(self.choice.value))
+        self.kind = Choice(
+            [(name, name) for name in COLOR_KINDS],
+            "Numbers as a gradient, in their order, or each as a class of its own.",
+        )
+        self.kind.currentIndexChanged.connect(lambda: coloring.show_as(self.kind.value))
         self.all_button = QToolButton()
         self.all_button.setText("Show all")
         self.all_button.clicked.connect(lambda: coloring.isolate(None))
@@ -39,6 +44,7 @@ class Legend(QWidget):
         row = QHBoxLayout()
         row.addWidget(QLabel("Colour by"))
         row.addWidget(self.choice, stretch=1)
+        row.addWidget(self.kind)
         row.addWidget(self.all_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
@@ -72,6 +78,10 @@ class Legend(QWidget):
         self.choice.blockSignals(True)
         self.choice.choose(coloring.column)
         self.choice.blockSignals(False)
+        self.kind.setVisible(bool(coloring.kinds))
+        self.kind.blockSignals(True)
+        self.kind.choose(coloring.kind)
+        self.kind.blockSignals(False)
         limits = coloring.limits
         # One after the other: both at once would make the map smaller for a moment.
         shown, hidden = (self.classes, self.scale) if limits is None else (self.scale, self.classes)

@@ -3,7 +3,7 @@
 const map = byId("map"), canvas = byId("points"), rings = byId("rings");
 const paper = canvas.getContext("2d"), above = rings.getContext("2d");
 const box = bounds();
-const view = { x: 0, y: 0, scale: 1 }; // the map's point in the middle; pixels a kernel width
+const view = { x: 0, y: 0, scale: 1 }; // the map's point in the middle; pixels a map unit
 let width = 1, height = 1, density = 1, fitted = 1, image = null, pixels = null;
 let hovered = -1, pinned = -1, due = false;
 const PAD = 40; // around the picture, so that no point needs to be cut off
@@ -156,5 +156,5 @@ function drawScale() {
   const length = Math.max(...[1, 2, 5].filter((step) => step * power <= most)) * power;
   const [bar, label] = byId("scale").children;
   bar.style.width = `${length * view.scale}px`;
-  label.textContent = `${short(length, 3)} kernel width${length === 1 ? "" : "s"}`;
+  label.textContent = `${short(length, 3)} map unit${length === 1 ? "" : "s"}`;
 }
