@@ -62,6 +62,7 @@ def run(
     pixels: options.Pixels = 0,
     objects: options.ObjectsOption = None,
     surroundings: options.SurroundingsOption = options.Surroundings.keep,
+    dimming: options.DimmingOption = None,
     keep_border: options.KeepBorder = False,
     least_area: options.LeastArea = 0,
     points: options.PointsOption = None,
@@ -76,6 +77,7 @@ def run(
     margin: options.Margin = None,
     preset: options.PresetOption = options.QUICK,
     normalization: options.NormalizationOption = None,
+    percentiles: options.PercentilesOption = None,
     views: options.ViewsOption = None,
     epochs: options.Epochs = None,
     batch_size: options.BatchSize = None,
@@ -101,7 +103,7 @@ def run(
     patches = options.parse_patches(
         patch_size=patch_size, stride=stride, offset=offset, edges=edges, pixels=pixels,
         objects=objects, surroundings=surroundings, keep_border=keep_border,
-        least_area=least_area, points=points,
+        least_area=least_area, points=points, dimming=dimming,
     )  # fmt: skip
     skipping = options.parse_background(patches, background, threshold_factor, least_foreground)
     taken_depth = options.parse_depth(depth)
@@ -124,6 +126,7 @@ def run(
         network=options.parse_network(pretrained, freeze_backbone),
         seed=seed,
     )
+    recipe = options.with_percentiles(recipe, percentiles)
     with bars() as told:
         made = Run.create(
             out, images, recipe, labels=labels, points=given,

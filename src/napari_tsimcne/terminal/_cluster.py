@@ -77,7 +77,7 @@ def cluster_in_terminal(
         points = reduced(exploration.features)
     labels = automatic_clusters(points, method, size)
     if not (labels >= 0).any():
-        raise InputError("no cluster was found: try a smaller --least, or another --method")
+        raise InputError("no cluster was found: try a smaller --min-size, or another --method")
     origin = Origin(method=method, size=size, on="features" if in_features else "map")
     clusters.replace(labels, f"clustering by {method}", origin)
     save_exploration(run, exploration)
@@ -90,12 +90,14 @@ def _size(method: Method, count: int | None, least: int | None, patches: int) ->
     """Return the fewest patches in a cluster of HDBSCAN, or how many clusters others make."""
     if method == "hdbscan":
         if count is not None:
-            raise InputError("--count is for kmeans and gaussian: leave it out, or give --least")
+            raise InputError(
+                "--n-clusters is for kmeans and gaussian: leave it out, or give --min-size"
+            )
         return max(5, patches // 200) if least is None else least
     if least is not None:
-        raise InputError("--least is for hdbscan: leave it out, or give --count")
+        raise InputError("--min-size is for hdbscan: leave it out, or give --n-clusters")
     if count is not None and count > patches:
-        raise InputError(f"--count {count} is more than there are patches ({patches:,})")
+        raise InputError(f"--n-clusters {count} is more than there are patches ({patches:,})")
     return min(USUAL_COUNT, patches) if count is None else count
 
 

@@ -88,12 +88,14 @@ def cluster(
         typer.Option(help="hdbscan finds islands, the others make as many as you ask for."),
     ] = MethodName.hdbscan,
     count: Annotated[
-        int | None, typer.Option(help="Clusters of kmeans and gaussian; 8 if not given.", min=2)
+        int | None,
+        typer.Option("--n-clusters", "--count",
+                     help="Clusters of kmeans and gaussian; 8 if not given.", min=2),
     ] = None,
     least: Annotated[
         int | None,
-        typer.Option(help="Fewest patches in a cluster of hdbscan; a 200th of all if not given.",
-                     min=2),
+        typer.Option("--min-size", "--least", min=2,
+                     help="Fewest patches in a cluster of hdbscan; a 200th of all if not given."),
     ] = None,
     features: Annotated[
         bool, typer.Option("--features", help="Cluster the features H in place of the map.")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from napari_tsimcne.images import ImageSource
     from napari_tsimcne.patches import Measurement
+    from napari_tsimcne.recipe import Recipe
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 # Read in `main`, which has the errors.
@@ -157,6 +158,11 @@ SurroundingsOption = Annotated[
     Surroundings,
     _of_patches(help="Of an object in its patch: kept, dimmed or set to 0."),
 ]
+DimmingOption = Annotated[
+    float | None,
+    _of_patches(help="Of --surroundings dim: their share of the value, 0.3 if not given.",
+                min=0, max=1),
+]  # fmt: skip
 KeepBorder = Annotated[
     bool,
     _of_patches(
@@ -228,6 +234,11 @@ NormalizationOption = Annotated[
         "of each image by itself, or none: the range of the pixel type.",
     ),
 ]
+PercentilesOption = Annotated[
+    str | None,
+    _of_learning(help="Of the normalisation: percentiles taken as black and white, 0.1,99.9 if "
+                 "not given.", metavar="LOW,HIGH"),
+]  # fmt: skip
 ViewsOption = Annotated[
     Views | None,
     _of_learning(
@@ -308,6 +319,7 @@ def parse_patches(
     keep_border: bool,
     least_area: int,
     points: Path | None,
+    dimming: float | None = None,
 ) -> Grid | Objects | Points:
     """Return what is cut: of objects or points where they are given, else of a grid."""
     if objects and points:
@@ -322,11 +334,14 @@ def parse_patches(
     })  # fmt: skip
     _refuse("patches of --objects", not objects, {
         "--surroundings": surroundings is not Surroundings.keep, "--keep-border": keep_border,
-        "--least-area": least_area > 0,
+        "--least-area": least_area > 0, "--dimming": dimming is not None,
     })  # fmt: skip
     if objects:
+        if dimming is not None and surroundings is not Surroundings.dim:
+            raise InputError("--dimming needs --surroundings dim: it says how far these are dimmed")
+        dimmed = {} if dimming is None else {"dimming": dimming}
         return Objects(**sized, surroundings=surroundings.value, border=keep_border,
-                       least_area=least_area)  # fmt: skip
+                       least_area=least_area, **dimmed)  # fmt: skip
     if points:
         return Points(**sized)
     step, step_unit = parse_length(stride, "--stride") if stride else (0.0, unit)
@@ -337,6 +352,28 @@ def parse_patches(
         raise InputError(f"--offset '{offset}' must be two numbers, Y,X")
     begin = (float(numbers[0]), float(numbers[1]))
     return Grid(**sized, stride=step, offset=begin, edges=edges.value)
+
+
+def with_percentiles(recipe: Recipe, text: str | None) -> Recipe:
+    """Return a recipe whose values are brought to 0 and 1 at two percentiles, ``LOW,HIGH``.
+
+    Raises
+    ------
+    InputError
+        Where these are not two ascending numbers of 0 to 100, or its normalisation uses none.
+    """
+    if text is None:
+        return recipe
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 1.0, 0.0
+    if not 0 <= low < high <= 100:
+        raise InputError(f"--percentiles '{text}' must be two numbers of 0 to 100, LOW,HIGH")
+    if recipe.normalization.method == "none":
+        raise InputError("--percentiles need --normalization percentile or image")
+    settings = recipe.normalization.model_copy(update={"percentiles": (low, high)})
+    return recipe.model_copy(update={"normalization": settings})
 
 
 def parse_background(
