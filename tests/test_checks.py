@@ -258,7 +258,7 @@ def test_what_is_the_same_in_all_patches_of_an_image_is_told_from_the_image():
     treated = confounds(nearest(effect), columns, image).ranked
     assert treated.loc["side"].beyond_images and treated.loc["side"].images_swapped < 0.9
     assert treated.loc["side"].design == "12 + 12 images"
-    assert "more than images explain" in treated.loc["side"].sentence
+    assert "more than differences between images explain" in treated.loc["side"].sentence
 
 
 @pytest.mark.parametrize("each", [2, 3, 4, 6])

@@ -138,15 +138,20 @@ def test_features_are_compared_by_their_angle():
 @pytest.mark.parametrize(
     ("sizes", "outside", "says", "warns"),
     [
-        ([40, 30, 27], 3, "3 clusters, 3 % of patches in none", ()),
+        ([40, 30, 27], 3, "3 clusters, 3 % of patches unassigned", ()),
         ([50, 50], 0, "2 clusters", ()),
-        ([], 100, "0 clusters, 100 % of patches in none", ("No cluster was found",)),
+        ([], 100, "0 clusters, 100 % of patches unassigned", ("No cluster was found",)),
         ([100], 0, "1 cluster", ("only one cluster",)),
         ([95, 5], 0, "2 clusters", ("One cluster holds 95 % of all",)),
-        ([20, 20], 60, "2 clusters, 60 % of patches in none", ("Most patches (60 %) are in none",)),
-        ([30], 70, "1 cluster, 70 % of patches in none", ("only one cluster", "Most patches")),
+        (
+            [20, 20],
+            60,
+            "2 clusters, 60 % of patches unassigned",
+            ("Most patches (60 %) are unass",),
+        ),
+        ([30], 70, "1 cluster, 70 % of patches unassigned", ("only one cluster", "Most patches")),
         ([2] * 101, 0, "101 clusters", ("hard to tell apart",)),
-        ([999], 1, "1 cluster, <1 % of patches in none", ("only one cluster",)),
+        ([999], 1, "1 cluster, <1 % of patches unassigned", ("only one cluster",)),
     ],
 )
 def test_a_clustering_is_told_in_words(sizes, outside, says, warns):
@@ -273,8 +278,8 @@ def test_the_terminal_makes_clusters_and_keeps_them(two_islands, capsys):
 
 def test_what_the_terminal_cannot_cluster_is_told(two_islands, capsys):
     for options, told in (
-        ({"method": "hdbscan", "count": 3}, "--count is for kmeans and gaussian"),
-        ({"method": "k-means", "least": 3}, "--least is for hdbscan"),
+        ({"method": "hdbscan", "count": 3}, "--n-clusters is for kmeans and gaussian"),
+        ({"method": "k-means", "least": 3}, "--min-size is for hdbscan"),
         ({"method": "k-means", "count": 99}, "more than there are patches"),
         ({"method": "hdbscan", "least": 60}, "no cluster was found"),
     ):

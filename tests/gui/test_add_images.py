@@ -316,6 +316,35 @@ def test_an_addition_is_explored_with_the_run(viewer, grey, qtbot):
     assert open_exploration(extended(grey)).clusters.sizes() == {1: 2}
 
 
+def test_colours_and_columns_are_there_again_in_the_window(viewer, grey, qtbot):
+    grey.table = grey.table.assign(dose=np.arange(len(grey.table)) % 4)
+    beside = QWidget()
+    viewer.window.add_dock_widget(beside, area="right")
+    layers = shown_images(viewer, grey)
+    explorer = Explorer(viewer, grey, open_exploration(grey), layers, beside)
+    kept = pd.DataFrame({"neighbours kept": np.linspace(0, 1, len(grey.table))})
+    explorer.exploration.add_columns(kept, "checks")
+    explorer.coloring.choose("dose")
+    explorer.coloring.show_as("classes")
+    explorer.coloring.choose("neighbours kept")
+    explorer.close()
+    again = Explorer(viewer, grey, open_exploration(grey), layers, beside)
+    try:
+        assert again.coloring.column == "neighbours kept"
+        assert again.map_view.legend.choice.value == "neighbours kept"
+        again.coloring.choose("dose")
+        assert again.coloring.kind == "classes"
+        # Clusters that are made by an algorithm are what is coloured by then.
+        again.clusters_view.automatic.applied.emit()
+        assert again.coloring.column == "cluster"
+        # Of another map nothing is left.
+        again.exploration.move(again.exploration.coordinates + 1)
+        assert "neighbours kept" not in again.exploration.table
+    finally:
+        again.close()
+    assert "neighbours kept" not in open_exploration(grey).table
+
+
 def test_a_layer_of_a_name_that_is_taken_is_found_again(viewer, grey):
     viewer.layers["DNA"].name = "kept"
     layer = viewer.add_image(synthetic_field(cells=3, seed=4).image[0], name="DNA")

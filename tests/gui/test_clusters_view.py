@@ -337,7 +337,10 @@ def test_automatic_clusters_are_counted_then_applied(panel, qtbot):
     automatic = open_section(panel, qtbot)
     assert automatic.says.text() == "Would make 2 clusters." and not panel.names()
     assert automatic.apply_button.text() == "Apply"
-    QTest.mouseClick(automatic.apply_button, LEFT)
+    with qtbot.waitSignal(automatic.applied):
+        QTest.mouseClick(automatic.apply_button, LEFT)
+    origin = panel.clusters[1].origin
+    assert (origin.method, origin.on, origin.edited) == ("hdbscan", "map", False)
     assert panel.names() == ["cluster 1", "cluster 2"]
     ids = panel.clusters.ids
     assert len(set(ids[panel.island])) == 1 and len(set(ids)) == 2
@@ -369,7 +372,7 @@ def test_useless_clusterings_are_warned_of(panel, qtbot):
 def test_counting_can_be_cancelled(panel, qtbot):
     automatic = open_section(panel, qtbot)
     automatic.method.choose("k-means")
-    assert automatic.says.text() == "Counting…" and automatic.cancel_button.isVisible()
+    assert automatic.says.text() == "Clustering…" and automatic.cancel_button.isVisible()
     QTest.mouseClick(automatic.cancel_button, LEFT)
     assert automatic.says.text() == "Cancelled." and not automatic.cancel_button.isVisible()
     assert not automatic.apply_button.isEnabled()

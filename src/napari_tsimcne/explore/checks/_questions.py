@@ -65,16 +65,18 @@ def question(rows: pd.DataFrame) -> str:
 def _beyond_images(row: pd.Series) -> str:
     """Say whether it is more than that patches of one image lie together."""
     design, smallest = row["design"], row["images_smallest_p"]
+    # Images, or wells or plates: the first word of what was traded.
+    units = next(word for word in design.split() if word.isalpha())
     if smallest > LEVEL:
         return (
-            f". Whether this is more than differences between images cannot be determined with "
+            f". Whether this is more than differences between {units} cannot be determined with "
             f"{design} (the smallest possible p is {smallest:.2g})"
         )
     traded = f"{shown(row['images_swapped'])} where these trade their values"
     tested = f"({design}: p = {row['images_p']:.2g}; {traded})"
     if row["beyond_images"]:
-        return f", more than images explain {tested}: {ADVICE[row['kind']]}"
-    return f", no more than differences between images explain {tested}"
+        return f", more than differences between {units} explain {tested}: {ADVICE[row['kind']]}"
+    return f", no more than differences between {units} explain {tested}"
 
 
 def grouped(ranked: pd.DataFrame) -> list[pd.DataFrame]:
