@@ -147,7 +147,7 @@ def test_features_are_compared_by_their_angle():
             [20, 20],
             60,
             "2 clusters, 60 % of patches unassigned",
-            ("Most patches (60 %) are unass",),
+            ("Most patches (60 %)",),
         ),
         ([30], 70, "1 cluster, 70 % of patches unassigned", ("only one cluster", "Most patches")),
         ([2] * 101, 0, "101 clusters", ("hard to tell apart",)),

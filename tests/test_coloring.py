@@ -185,10 +185,10 @@ def test_clusters_are_followed_by_their_own_colours():
     assert (coloring.colors == np.float32(to_rgba(PLAIN))).all()
     classes_agree(coloring)
     left = np.arange(12) < 4
-    first = clusters.create(left, name="none", color="#112233")
+    first = clusters.create(left, name="unassigned", color="#112233")
     second = clusters.create(~left & (np.arange(12) < 7), name="mitotic", color="#aabbcc")
     assert [(c.name, c.color, c.count) for c in coloring.categories] == [
-        ("none", "#112233", 4), ("mitotic", "#aabbcc", 3), ("(none)", GREY, 5)
+        ("unassigned", "#112233", 4), ("mitotic", "#aabbcc", 3), ("(unassigned)", GREY, 5)
     ]  # fmt: skip
     classes_agree(coloring)
     coloring.isolate(["mitotic"])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from napari_tsimcne import Grid, ImageSource, InputError, Recipe, Run
 from napari_tsimcne.export import Excerpt, Pictures, patch_pictures
+from napari_tsimcne.export.figures._drawing import font_file, missing_letters, missing_notice
 from napari_tsimcne.export.patches._contact_sheet import contact_sheet
 from napari_tsimcne.export.patches._crops import export_crops
 from napari_tsimcne.export.patches._file_names import distinct, file_name, image_file_name
@@ -264,3 +265,11 @@ def test_nothing_is_left_of_what_was_stopped(tmp_path, monkeypatch):
     assert export_crops(part, tmp_path / "crops", overwrite=True) == 3
     assert {p.name for p in (tmp_path / "crops").iterdir() if p.is_dir()} == {"A_B"}
     assert list(pd.read_csv(tmp_path / "crops" / "patches.csv")["patch"]) == [6, 7, 8]
+
+
+def test_letters_that_no_font_has_are_named():
+    letters = "\U0001039f"  # Ugaritic, which hardly any font has
+    if missing_letters(letters):
+        assert letters in missing_notice(missing_letters(f"a{letters}b{letters}"), "on sheets")
+    assert missing_letters("Zürich µm Ω") == "" and missing_notice("", "anywhere") == ""
+    assert font_file("abc").endswith(".ttf")

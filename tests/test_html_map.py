@@ -194,7 +194,7 @@ def test_colours_are_those_of_the_window(run, tmp_path):
             assert one["count_missing"] == coloring.missing
             assert len(one["bar"]) == 18
     clusters = content["colorings"][0]
-    assert clusters["names"][clusters["missing"]] == "none"
+    assert clusters["names"][clusters["missing"]] == "unassigned"
     by_name = {one["column"]: one for one in content["colorings"]}
     assert by_name["image"]["missing"] is None
     assert by_name["batch"]["names"][by_name["batch"]["missing"]] == "none"

@@ -55,7 +55,7 @@ def test_what_a_run_holds(whole):
     assert facts["images"] == [{"name": "field", "state": "layer", "path": None}]
     assert facts["map"]["dimensions"] == 2 and facts["map"]["features"] == 8
     assert facts["map"]["extent"] == pytest.approx(np.ptp(run.coordinates, axis=0).tolist())
-    assert facts["clusters"] == [{"name": "first [bold]\x1b[31m", "patches": 20}]
+    assert facts["clusters"] == [{"name": "first [bold]\x1b[31m", "patches": 20, "made": "by hand"}]
     assert facts["selected"] == 36
     assert facts["additions"] == [{"name": "001-more", "images": 1, "patches": 16}]
     assert facts["seeds"] == [{"seed": 7, "state": "trained"}]

@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from driving import needs_display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QImage
 from qtpy.QtTest import QTest
@@ -17,6 +20,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.export import condition_results
 from napari_tsimcne.gui import _figure_view
+from napari_tsimcne.gui._figure_theme import in_theme
 from napari_tsimcne.gui._figure_view import Drawing, FigureView, _draw_all
 from napari_tsimcne.gui.conditions import _conditions
 from napari_tsimcne.gui.conditions._comparing_conditions import (
@@ -409,6 +413,30 @@ def test_a_plate_is_looked_at_by_itself():
     assert "from 0 % to 100 % of a well" in both.words and len(both.drawings) == 2
     second = Question("plate", "drug", well="well", plate="plate", on_plate="two", cluster=1)
     assert "from 0 % to 0 % of a well" in answer(exploration, second).words
+
+
+def test_figures_follow_the_theme_and_come_back():
+    exploration = exploration_of(plate())
+    exploration.clusters.create(exploration.coordinates[:, 0] > 1, name="right")
+    for view in VIEWS:
+        asked = Question(view, "drug", "well", "DMSO", well="well", dose="dose (nM)")
+        for drawing in answer(exploration, asked).drawings:
+            figure = drawing.figure
+            FigureCanvasAgg(figure)
+            figure.canvas.draw()
+            paper = np.asarray(figure.canvas.buffer_rgba()).copy()
+            in_theme(figure, "#f0f1f2")
+            figure.canvas.draw()
+            dark = np.asarray(figure.canvas.buffer_rgba())
+            # The ground is seen through, and letters are light.
+            assert (dark[..., 3] == 0).mean() > 0.1 and (paper[..., 3] == 255).all()
+            texts = [text for text in figure.findobj(Text) if text.get_text() and text.axes is None]
+            assert all(to_hex(text.get_color()) != "#222222" for text in texts)
+            for ink in ("#ffffff", "#222222"):
+                in_theme(figure, ink)
+            figure.set_facecolor("white")
+            figure.canvas.draw()
+            assert np.abs(np.asarray(figure.canvas.buffer_rgba()).astype(int) - paper).mean() < 1
 
 
 # --- figures --------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from napari_tsimcne.export.figures._annotated_map import export_annotated_map
 from napari_tsimcne.export.figures._map_figure import export_figure
 from napari_tsimcne.export.methods._methods import export_methods
 from napari_tsimcne.export.pages._html_map import export_html_map
-from napari_tsimcne.export.patches._crops import export_crops
+from napari_tsimcne.export.patches._crops import crops_notice, export_crops
 from napari_tsimcne.export.patches._geojson import export_geojson
 from napari_tsimcne.export.patches._label_images import export_label_images
 from napari_tsimcne.images import ImageSource
@@ -153,6 +153,13 @@ class Written:
         return ", ".join([*parts, _readable(self.bytes)])
 
 
+def _crops(
+    excerpt: Excerpt, path: Path, *, pictures: Pictures | None = None, **options: Any
+) -> str:
+    export_crops(excerpt, path, pictures=pictures, **options)
+    return crops_notice(excerpt, pictures)
+
+
 FIGURE = (".png", ".pdf", ".svg")
 
 KINDS = (
@@ -161,7 +168,7 @@ KINDS = (
     Kind("anndata", "AnnData", "Tables", "Features, map, clusters and columns, for scanpy.",
          export_anndata, ("told",), suffixes=(".h5ad",)),
     Kind("crops", "Crops by cluster", "Images", "Folders of OME-TIFFs, each with a contact sheet.",
-         export_crops, ("pictures", "told")),
+         _crops, ("pictures", "told")),
     Kind("labels", "Label images", "Images", "Every image with its objects or tiles by cluster.",
          export_label_images, ("labels", "told", "tiles")),
     Kind("geojson", "GeoJSON", "Images", "Outlines with their clusters, for QuPath.",

@@ -17,10 +17,11 @@ from matplotlib.text import Text
 
 from napari_tsimcne.explore import DIVERGING
 
-PAPER_INK, PAPER_FAINT = "#222222", "#e8e8e8"
-"""Of letters and lines, and of grids and empty wells, on paper."""
+PAPER = "#222222", "#e8e8e8", "#ffffff"
+"""Of letters and lines, of grids and empty wells, and of lines between wells, on paper."""
 
-DARK_FAINT = "#3c4048"
+DARK = "#3c4048", "#262930"
+"""Of the latter two where the ground is dark."""
 
 
 def in_theme(figure: Figure, ink: str) -> None:
@@ -30,15 +31,18 @@ def in_theme(figure: Figure, ink: str) -> None:
     white on paper, is seen through. Once more with another colour, it is that.
     """
     dark = int(to_rgba_array(ink)[0, :3].mean() * 255) > 127
-    before = getattr(figure, "theme", (PAPER_INK, PAPER_FAINT))
-    now = ink, DARK_FAINT if dark else PAPER_FAINT
+    before = getattr(figure, "theme", PAPER)
+    now = ink, *(DARK if dark else PAPER[1:])
     changed = dict(zip(before, now, strict=True))
     figure.set_facecolor("none")
     for artist in figure.findobj():
         if isinstance(artist, Axes):
             artist.set_facecolor(_instead(artist.get_facecolor(), changed, "none"))
-        elif isinstance(artist, Text | Line2D):
+        elif isinstance(artist, Line2D):
             artist.set_color(_instead(artist.get_color(), changed))
+        elif isinstance(artist, Text):
+            # Numbers in wells stay white or black.
+            artist.set_color(_instead(artist.get_color(), {before[0]: ink}))
         elif isinstance(artist, Collection):
             artist.set_facecolor(_all_instead(artist.get_facecolor(), changed))
             artist.set_edgecolor(_all_instead(artist.get_edgecolor(), changed))

@@ -199,7 +199,7 @@ def difference_figure(
     bar.set_ticklabels(
         [f"denser in\n{short(control, 16)}", "equal density", f"denser in\n{short(treated, 16)}"]
     )
-    bar.ax.tick_params(labelsize=8)
+    bar.ax.tick_params(labelsize=8, labelcolor=INK, color=INK)
     bar.outline.set_visible(False)
     _label(figure, title or f"{short(treated)} minus {short(control)}", "")
     axes.set_xlabel(fill(difference_text(found), 92), fontsize=8, color=SOFT, loc="left")
@@ -246,9 +246,10 @@ def plate_figure(
                     column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=8,
                     color="white" if value < 0.55 * highest else "black",
                 )  # fmt: skip
-    bar = figure.colorbar(picture, ax=axes, shrink=0.9, aspect=25, label=label)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9, aspect=25)
+    bar.set_label(label, color=INK)
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=_decimals(highest)))
-    bar.ax.tick_params(labelsize=8)
+    bar.ax.tick_params(labelsize=8, labelcolor=INK, color=INK)
     bar.outline.set_visible(False)
     _plain(axes)
     _label(figure, title, "")

@@ -36,7 +36,7 @@ def export_crops(
     pictures: Pictures | None = None,
     overwrite: bool = False,
     told: Told = lambda what, done, total: None,
-) -> str:
+) -> int:
     """Write each patch as a file, in the folder of its cluster.
 
     ====================================  =======================================================
@@ -66,8 +66,8 @@ def export_crops(
 
     Returns
     -------
-    str
-        A notice, where letters on contact sheets are in no installed font; else empty.
+    int
+        How many patches were written.
 
     Raises
     ------
@@ -93,7 +93,13 @@ def export_crops(
             _sheet(excerpt, group, pictures).save(draft / group.sheet)
         told("Writing patches", done, len(excerpt))
         _table(excerpt, files).to_csv(draft / TABLE, index=False, encoding="utf-8")
-    names = [*(group.name for group in groups), *(name for name, _ in pictures.channels)]
+    return len(excerpt)
+
+
+def crops_notice(excerpt: Excerpt, pictures: Pictures | None = None) -> str:
+    """Say which letters on contact sheets are in no installed font; empty where none is."""
+    channels = () if pictures is None else pictures.channels
+    names = [*(one.name for one in excerpt.clusters), *(name for name, _ in channels)]
     return missing_notice(missing_letters(*names), "on contact sheets")
 
 
