@@ -318,11 +318,30 @@ def test_an_image_that_cannot_be_read_is_left_out_whole(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["p.npy"]
 
 
-def test_values_that_are_not_finite_are_refused(tmp_path):
-    pixels = np.zeros((40, 40), np.float32)
-    pixels[25, 3] = np.nan
+@pytest.mark.parametrize(("size", "cut"), [(10, Cut(10)), (10, Cut(6)), (10, Cut(10, margin=2))])
+def test_only_patches_with_values_that_are_not_finite_are_left_out(tmp_path, size, cut):
+    pixels = np.random.default_rng(0).random((40, 40)).astype(np.float32)
+    whole = ImageSource.from_array(pixels.copy(), name="whole")
+    pixels[25, 5], pixels[38, 35] = np.nan, np.inf
     image = ImageSource.from_array(pixels, name="broken")
-    with pytest.raises(InputError, match=r"'broken' holds 1 values that are not finite"):
+    table = place_grid([whole, image], Grid(size=size))
+    written, skipped = extract_patches([whole, image], table, cut, tmp_path / "p.npy")
+    assert (written["image"] == "whole").sum() == 16
+    left = written[written["image"] == "broken"]
+    assert len(left) == 14 and not ((left["y"] == 24.5) & (left["x"] == 4.5)).any()
+    assert len(skipped) == 1 and skipped[0].name == "broken"
+    assert "2 patches left out" in skipped[0].reason and "row 24" in skipped[0].reason
+    store = open_store(tmp_path / "p.npy")
+    assert len(store) == 30 and np.isfinite(store).all()
+    # One by one, as they are embedded: the same.
+    told = []
+    rows = [rows for rows, _ in iterate_patches([whole, image], table, cut, told.append)]
+    assert sum(map(len, rows)) == 30 and {one.name for one in told} == {"broken"}
+
+
+def test_an_image_without_any_finite_patch_is_refused(tmp_path):
+    image = ImageSource.from_array(np.full((40, 40), np.nan), name="broken")
+    with pytest.raises(InputError, match=r"broken.*16 patches.*not finite"):
         extract_patches([image], place_grid([image], Grid(size=10)), Cut(10), tmp_path / "p.npy")
 
 

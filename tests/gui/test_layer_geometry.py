@@ -248,3 +248,27 @@ def test_labels_lie_over_their_image_with_all_corners(space, over):
         else:
             with pytest.raises(InputError, match="over the image"):
                 with_labels(inputs, chosen, [labels])
+
+
+def test_hidden_points_are_not_used_and_reported():
+    image = Image(np.zeros((20, 20), np.uint8), name="i")
+    inputs = images_of([image], ["YX"], joined=False)
+    points = PointsLayer([[1, 2], [3, 4], [90, 90]], shown=[False, True, False], name="spots",
+                         features={"kind": ["a", "b", "c"]})  # fmt: skip
+    found = with_points(inputs, points)
+    assert found.points[["y", "x", "kind"]].to_numpy().tolist() == [[3, 4, "b"]]
+    assert found.notes == ("2 hidden points not used",)
+    points.shown = False
+    with pytest.raises(InputError, match="all 3 points of 'spots' are hidden"):
+        with_points(inputs, points)
+
+
+def test_axes_of_points_that_do_not_fit_are_reported():
+    image = Image(np.zeros((20, 30), np.uint8), name="i", axis_labels=("y", "x"))
+    inputs = images_of([image], ["YX"], joined=False)
+    found = with_points(inputs, PointsLayer([[5, 1, 2], [7, 3, 4]], axis_labels=("z", "y", "x")))
+    assert found.points[["y", "x"]].to_numpy().tolist() == [[1, 2], [3, 4]]
+    assert "the first of the points' 3 is not used" in found.notes[0]
+    found = with_points(inputs, PointsLayer([[5, 25]], axis_labels=("x", "y")))
+    assert found.points[["y", "x"]].to_numpy().tolist() == [[5, 25]]
+    assert "named x, y" in found.notes[0]

@@ -1,5 +1,6 @@
 """Where pixels come from: files, arrays and napari layers behind one lazy source."""
 
+from napari_tsimcne.images._axes import NAMES
 from napari_tsimcne.images._files import (
     Opened,
     distinct_names,
@@ -43,6 +44,7 @@ from napari_tsimcne.images._wells import (
 __all__ = [
     "KIND_OF_ENDING",
     "MICROMETRES",
+    "NAMES",
     "ImageSource",
     "Level",
     "NameIndex",

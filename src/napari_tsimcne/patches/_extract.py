@@ -82,7 +82,8 @@ def extract_patches(
     """Write the crop of every window to a new store.
 
     Where a window or its margin leaves the image, the image is mirrored at its edge. An image whose
-    pixels cannot be read is left out with all its patches. The store is at ``path`` once it is
+    pixels cannot be read is left out with all its patches; of one with values that are not finite
+    (NaN or infinite), the patches that hold such values. The store is at ``path`` once it is
     complete, and not before.
 
     Parameters
@@ -106,13 +107,12 @@ def extract_patches(
     table : pandas.DataFrame
         The patches that were written, numbered anew.
     skipped : list of Skipped
-        Images that could not be read.
+        Images that could not be read, or of which patches were left out.
 
     Raises
     ------
     InputError
-        Where an image holds values that are not finite, no image could be read, or the cluster
-        cannot be reached.
+        Where no image could be read, or the cluster cannot be reached.
     """
     draft = path.with_name(f".{path.name}.writing")
     names = table["image"].to_numpy()
@@ -122,20 +122,28 @@ def extract_patches(
         make_store(draft, shape, images[0].dtype)
         tasks = _tasks(images, table, cut, partial(_write, draft), WRITTEN_BYTES)
         reasons: dict[str, str] = {}
+        odd: dict[str, list[NotFinite]] = {}
         done = 0
         # Closed, whatever happens, before the draft is taken away: nobody writes to it then.
         with closing(compute(tasks, scheduler)) as results:
             for image, count, reason in chain.from_iterable(results):
                 done += count
-                if reason:
+                if isinstance(reason, NotFinite):
+                    odd.setdefault(image, []).append(reason)
+                elif reason:
                     reasons.setdefault(image, reason)
                 if progress is not None:
                     progress(done, len(table))
+        reasons |= {image: NotFinite.all_of(parts) for image, parts in odd.items()
+                    if image not in reasons}  # fmt: skip
         if reasons:
-            kept = ~np.isin(names, list(reasons))
+            kept = ~np.isin(names, [name for name in reasons if name not in odd])
+            for part in chain.from_iterable(odd.values()):
+                kept[part.rows] = False
             if not kept.any():
                 name, reason = next(iter(reasons.items()))
-                raise InputError(f"no image could be read ({name}: {reason})")
+                what = "no patch could be cut" if odd else "no image could be read"
+                raise InputError(f"{what} ({name}: {reason})")
             keep_rows(draft, kept)
             table = table[kept].reset_index(drop=True)
             table["patch"] = np.arange(len(table))
@@ -153,7 +161,8 @@ def iterate_patches(
 ) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Yield the patches of a table, block by block in a fixed order, never of two images together.
 
-    Where an image cannot be read, ``on_skipped`` is told and what is left of it is left out.
+    Where an image cannot be read, ``on_skipped`` is told and what is left of it is left out; of one
+    with values that are not finite, the patches that hold such values.
 
     Yields
     ------
@@ -165,7 +174,9 @@ def iterate_patches(
     skipped: set[str] = set()
     results = compute_in_order(_tasks(images, table, cut, _hand_over), HANDED_OVER)
     for image, rows, crops in chain.from_iterable(results):
-        if isinstance(crops, str):
+        if isinstance(crops, NotFinite):
+            on_skipped(Skipped(image, NotFinite.all_of([crops])))
+        elif isinstance(crops, str):
             if image not in skipped:
                 on_skipped(Skipped(image, crops))
             skipped.add(image)
@@ -183,18 +194,35 @@ class _Unreadable:
         self.reason = reason
 
 
-Result = Callable[[str, np.ndarray, "np.ndarray | str"], Any]
+@dataclass(frozen=True)
+class NotFinite:
+    """Patches, by their rows in the table, that hold NaN or infinite values; and where."""
+
+    rows: np.ndarray
+    place: tuple[int, int]
+
+    @staticmethod
+    def all_of(parts: Sequence[NotFinite]) -> str:
+        """Say how many there are, and where the first is."""
+        count, (y, x) = sum(len(part.rows) for part in parts), min(part.place for part in parts)
+        return (
+            f"{count:,} patch{'es' * (count != 1)} left out that hold values that are not finite "
+            f"(NaN or infinite), the first near row {y:,}, column {x:,}"
+        )
+
+
+Result = Callable[[str, np.ndarray, "np.ndarray | str | NotFinite"], Any]
 """What becomes of crops: gets the image's name, rows, and crops or why there are none."""
 
 
-def _write(path: Path, image: str, rows: np.ndarray, crops: np.ndarray | str) -> tuple:
-    if isinstance(crops, str):
+def _write(path: Path, image: str, rows: np.ndarray, crops: np.ndarray | str | NotFinite) -> tuple:
+    if isinstance(crops, str | NotFinite):
         return image, len(rows), crops
     write_rows(path, rows, crops)
     return image, len(rows), ""
 
 
-def _hand_over(image: str, rows: np.ndarray, crops: np.ndarray | str) -> tuple:
+def _hand_over(image: str, rows: np.ndarray, crops: np.ndarray | str | NotFinite) -> tuple:
     return image, rows, crops
 
 
@@ -319,9 +347,19 @@ def _cut_block(
     for way in np.unique(reach, axis=0):
         group = np.flatnonzero((reach == way).all(axis=1))
         region, corner = _joined(arrays, corners, windows.some(group).spans)
-        _check_finite(image, region, corner)
+        finite = region.dtype.kind != "f" or bool(np.isfinite(region).all())
         for part in np.split(group, range(step, len(group), step)):
             crops = windows.some(part).crops(region, corner)
+            if not finite:
+                good = np.isfinite(crops).all(axis=(1, 2, 3))
+                if not good.all():
+                    odd = part[~good]
+                    y, x = rows[["y", "x"]].to_numpy()[odd].min(axis=0)
+                    place = int(y), int(x)
+                    results.append(result(image, numbers[odd], NotFinite(numbers[odd], place)))
+                part, crops = part[good], crops[good]
+                if not len(part):
+                    continue
             if others is not None:
                 _dim(crops, others[part], dimming)
             results.append(result(image, numbers[part], crops))
@@ -344,15 +382,6 @@ def _joined(
             (top, left), (bottom, right) = begin - corner, end - corner
             region[:, y:y_end, x:x_end] = block[:, top:bottom, left:right]
     return region, first
-
-
-def _check_finite(image: str, region: np.ndarray, corner: np.ndarray) -> None:
-    if region.dtype.kind == "f" and not np.isfinite(region).all():
-        count = int((~np.isfinite(region)).sum())
-        raise InputError(
-            f"'{image}' holds {count} values that are not finite (NaN or infinite) near row "
-            f"{corner[0]}, column {corner[1]}: replace them in the image, or leave the image out"
-        )
 
 
 def _other_objects(

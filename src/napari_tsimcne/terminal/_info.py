@@ -126,7 +126,7 @@ def _described(folder: Path) -> Facts:
         "channels": [one.model_dump() for one in info.channels],
         "ranges_by_image": len(info.image_channels),
         "labels": len(info.labels),
-        "skipped": len(info.skipped),
+        "skipped": len({one.name for one in info.skipped} - {one.name for one in info.images}),
     }
 
 

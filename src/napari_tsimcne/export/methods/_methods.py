@@ -100,9 +100,13 @@ def _patches(run: Run) -> list[str]:
     """Say what was cut, of which images, and how values were brought to one range."""
     info, table = run.info, run.table
     said = [_images(run)]
-    if len(info.skipped):
-        said.append(f"{counted(len(info.skipped), 'file')} could not be used and "
-                    f"{'was' if len(info.skipped) == 1 else 'were'} left out.")  # fmt: skip
+    # Of an image that was used, patches were left out.
+    files = [one for one in info.skipped if one.name not in {image.name for image in info.images}]
+    if files:
+        said.append(f"{counted(len(files), 'file')} could not be used and "
+                    f"{'was' if len(files) == 1 else 'were'} left out.")  # fmt: skip
+    if len(files) < len(info.skipped):
+        said.append("Patches with values that are not finite were left out.")
     said += _planes(run)
     said.append(_windows(run))
     said += _left_out(run)

@@ -275,7 +275,7 @@ class TrainingForm(QWidget):
     def _on_found(self, found: Found) -> None:
         self.placed = found
         self.views.show_patches(found.sample)
-        self.patches_step.tell(count_text(found.placed))
+        self.patches_step.tell(_counted(found))
         self._show_outlines()
         self._estimate()
         self._enable()
@@ -287,7 +287,7 @@ class TrainingForm(QWidget):
             self.preview.remove()
             return
         layers = still_there(self._viewer, found.inputs.layers)
-        text = count_text(found.placed)
+        text = _counted(found)
         if layers:
             text += self.preview.show(found.placed, layers, found.recipe.seed)
         self.patches_step.tell(text)
@@ -309,3 +309,8 @@ class TrainingForm(QWidget):
         self.patches_step.content.setEnabled(images)
         self.views_step.content.setEnabled(images)
         self.training.setEnabled(images and self.ready)
+
+
+def _counted(found: Found) -> str:
+    """Count what would be cut, and say what of the inputs is not used."""
+    return "; ".join([count_text(found.placed), *found.inputs.notes])

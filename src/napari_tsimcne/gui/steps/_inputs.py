@@ -15,6 +15,7 @@ from napari.layers import Points as PointsLayer
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
 from napari_tsimcne.images import (
+    NAMES,
     ImageSource,
     World,
     check_alike,
@@ -40,7 +41,7 @@ class Inputs:
     """What a run is made of; ``layers`` shows images, by their names.
 
     Images of files that are not shown have no layer. ``measure`` adds what is known of the
-    images to their patches.
+    images to their patches. ``notes``: what was not used of what is there, one sentence each.
     """
 
     images: Sequence[ImageSource]
@@ -48,6 +49,7 @@ class Inputs:
     labels: Mapping[str, ImageSource] | None = None
     points: pd.DataFrame | None = None
     measure: Measurement | None = None
+    notes: tuple[str, ...] = ()
 
 
 def images_of(
@@ -140,6 +142,8 @@ def with_labels(
 def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None = None) -> Inputs:
     """Add the points of a layer, each to the images it lies in, with its features.
 
+    Points that are hidden are not used. Of points with more axes than an image the last ones count.
+
     ``world`` as for `images_of`.
 
     Raises
@@ -158,9 +162,16 @@ def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None =
     points = np.asarray(layer.data, float)
     if not len(points):
         raise InputError(f"the layer '{layer.name}' has no point: add points, or choose another")
+    shown = np.broadcast_to(np.asarray(layer.shown, bool), len(points))
+    if not shown.any():
+        raise InputError(
+            f"all {len(points):,} points of '{layer.name}' are hidden: show those that patches are "
+            "to be cut around"
+        )
+    points = points[shown]
     world = world or World.shared_by([layer, *(linked.layer for linked in inputs.layers.values())])
     seen = world.places(layer, points)
-    features = _further_columns(layer.features)
+    features = _further_columns(layer.features[shown])
     parts, lost = [], np.ones(len(points), bool)
     for name, linked in inputs.layers.items():
         places = _places_in(world, linked, seen)
@@ -176,7 +187,33 @@ def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None =
             f"{lost.sum():,} of {len(points):,} points of '{layer.name}' lie outside of the chosen "
             "images: move or delete them, or choose their images"
         )
-    return Inputs(inputs.images, inputs.layers, points=pd.concat(parts, ignore_index=True))
+    return Inputs(
+        inputs.images,
+        inputs.layers,
+        points=pd.concat(parts, ignore_index=True),
+        notes=_notes_of_points(layer, int((~shown).sum()), inputs.layers),
+    )
+
+
+def _notes_of_points(
+    layer: PointsLayer, hidden: int, images: Mapping[str, LinkedLayer]
+) -> tuple[str, ...]:
+    """Say which points are not used, and which of their axes do not fit the images."""
+    notes = [f"{hidden:,} hidden point{'s' * (hidden != 1)} not used"] * (hidden > 0)
+    own = [NAMES.get(str(label).lower()) for label in layer.axis_labels]
+    for name, linked in images.items():
+        extra = layer.ndim - len(linked.axes)
+        if extra > 0 and len(np.unique(layer.data[:, :extra], axis=0)) > 1:
+            notes.append(f"'{name}' has {len(linked.axes)} axes: the first of the points' "
+                         f"{layer.ndim} is not used")  # fmt: skip
+        shared = min(layer.ndim, len(linked.axes))
+        pairs = zip(own[layer.ndim - shared :], linked.axes[-shared:], strict=True)
+        if any(mine is not None and mine != theirs for mine, theirs in pairs):
+            notes.append(
+                f"the points' axes are named {', '.join(map(str, layer.axis_labels))}, those of "
+                f"'{name}' {', '.join(linked.axes.lower())}: points are taken where they are seen"
+            )
+    return tuple(dict.fromkeys(notes))
 
 
 def _labels_of_files(inputs: Inputs, files: Sequence[ImageSource]) -> dict[str, ImageSource]:
