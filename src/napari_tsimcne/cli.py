@@ -233,7 +233,7 @@ def embed(
     device: options.DeviceOption = options.Device.auto,
     debug: options.Debug = False,
 ) -> None:
-    """Put new images onto the map of a run, and flag what is unlike all it was trained on.
+    """Put new images onto the map of a run, and flag what is similar to no training patch.
 
     Patches are cut as the run's were: where those are of objects or points, give label images or
     points with the new images.
@@ -282,7 +282,7 @@ def add(
     device: options.DeviceOption = options.Device.auto,
     debug: options.Debug = False,
 ) -> None:
-    """Add new images to the map of a run, and flag what is unlike all it was trained on.
+    """Add new images to the map of a run, and flag what is similar to no training patch.
 
     They are kept in the run folder and shown with it from then on. Patches are cut as the run's
     were: where those are of objects or points, give label images or points with the new images.

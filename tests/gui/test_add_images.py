@@ -422,5 +422,5 @@ def test_the_card_tells_what_was_added_and_is_unfamiliar(both, qtbot):
     card = PatchCard(parent, both.table, Clusters(90))
     told = [card._described(patch) for patch in (3, 81, 85)]
     assert "added" not in told[0] and "famil" not in told[0]
-    assert "unlike all it was trained on: familiarity 0.004" in told[1]
+    assert "similar to no training patch: familiarity 0.004" in told[1]
     assert "added with 001-images, familiarity 0.5" in told[2]

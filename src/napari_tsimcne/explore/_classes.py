@@ -35,7 +35,7 @@ DECADES = 100
 NUMBERED = (
     "animal", "batch", "category", "channel", "class", "cluster", "code", "component", "control",
     "donor", "field", "fold", "fov", "group", "id", "index", "kind", "label", "leiden", "louvain",
-    "mouse", "number", "patient", "phenotype", "plate", "position", "replicate", "sample", "scene",
+    "mouse", "patient", "phenotype", "plate", "position", "replicate", "sample", "scene",
     "seed", "series", "site", "slide", "type", "well",
 )  # fmt: skip
 """Words in the name of a column whose whole numbers stand for things, and have no order."""

@@ -320,8 +320,8 @@ class TsimcneDock(QWidget):
         rows = run.table[run.table["added"] == name] if "added" in run.table else run.table[:0]
         unfamiliar = int(rows["unfamiliar"].sum()) if len(rows) else 0
         self._end_job(
-            f"{len(rows):,} patches were put onto the map; {unfamiliar:,} of them are unlike all "
-            "it was trained on."
+            f"{len(rows):,} patches were put onto the map; {unfamiliar:,} of them are outliers, "
+            "similar to no training patch."
         )
 
     def _on_images_found(self) -> None:

@@ -119,7 +119,7 @@ class PatchCard(QFrame):
         familiarity = f"familiarity {row['familiarity']:.2g}"
         if not row["unfamiliar"]:
             return [f"{added}, {familiarity}"]
-        unlike = f"unlike all it was trained on: {familiarity}"
+        unlike = f"similar to no training patch: {familiarity}"
         return [added, f'<b><span style="color:{UNFAMILIAR_COLOR}">{unlike}</span></b>']
 
 

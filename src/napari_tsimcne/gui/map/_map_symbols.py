@@ -79,7 +79,7 @@ class AddedLine(QWidget):
         )  # fmt: skip
         self.unfamiliar = self._button(
             unfamiliar, f"{unfamiliar.sum():,} unfamiliar", _cross(),
-            "Of these, patches unlike all that the map was learnt of: where they lie on it\n"
+            "Of these, outliers, similar to no training patch: where they lie on it\n"
             "says little. Click to select them.",
         )  # fmt: skip
         layout = QHBoxLayout(self)

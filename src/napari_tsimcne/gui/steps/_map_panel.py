@@ -54,7 +54,7 @@ class MapPanel(QWidget):
         self.export_button.clicked.connect(self.export_wanted)
         self.add_button = _button(
             "Map new images...",
-            "Put further images onto this map, and flag what is unlike all it was trained on.",
+            "Put further images onto this map, and flag what is similar to no training patch.",
         )
         self.add_button.clicked.connect(self.add_wanted)
         self.compare_button = _button(

@@ -64,7 +64,7 @@ function describeAddition(text, i) {
   const from = `▲ added with ${valueOf(added, i)}`;
   if (valueOf(unfamiliar, i) === "True") {
     text.append(element("div", from));
-    text.append(element("div", `unlike all it was trained on: ${familiar}`, "warning"));
+    text.append(element("div", `similar to no training patch: ${familiar}`, "warning"));
   } else {
     text.append(element("div", `${from}, ${familiar}`));
   }
