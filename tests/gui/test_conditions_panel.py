@@ -428,6 +428,9 @@ def test_figures_follow_the_theme_and_come_back():
             in_theme(figure, "#f0f1f2")
             figure.canvas.draw()
             dark = np.asarray(figure.canvas.buffer_rgba())
+            if view == "difference":
+                labels = [one.get_text() for one in figure.axes[1].get_yticklabels()]
+                assert labels == ["denser in\nDMSO", "equal density", "denser in\ndrug X"]
             # The ground is seen through, and letters are light.
             assert (dark[..., 3] == 0).mean() > 0.1 and (paper[..., 3] == 255).all()
             texts = [text for text in figure.findobj(Text) if text.get_text() and text.axes is None]

@@ -18,6 +18,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import (
+    FixedFormatter,
     FixedLocator,
     FuncFormatter,
     MaxNLocator,
@@ -194,11 +195,12 @@ def difference_figure(
     axes.set_ylim(y.min() - 2 * found.bandwidth, y.max() + 2 * found.bandwidth)
     axes.set_xticks([])
     axes.set_yticks([])
-    bar = figure.colorbar(picture, ax=axes, shrink=0.7, aspect=30)
-    bar.set_ticks([-found.limit, 0, found.limit])
-    bar.set_ticklabels(
-        [f"denser in\n{short(control, 16)}", "equal density", f"denser in\n{short(treated, 16)}"]
-    )
+    ends = f"denser in\n{short(control, 16)}", "equal density", f"denser in\n{short(treated, 16)}"
+    # A formatter, as labels that are set by hand are lost with another colormap.
+    bar = figure.colorbar(
+        picture, ax=axes, shrink=0.7, aspect=30, ticks=[-found.limit, 0, found.limit],
+        format=FixedFormatter(ends),
+    )  # fmt: skip
     bar.ax.tick_params(labelsize=8, labelcolor=INK, color=INK)
     bar.outline.set_visible(False)
     _label(figure, title or f"{short(treated)} minus {short(control)}", "")
