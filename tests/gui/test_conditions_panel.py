@@ -435,7 +435,7 @@ def test_figures_follow_the_theme_and_come_back():
             assert (dark[..., 3] == 0).mean() > 0.1 and (paper[..., 3] == 255).all()
             texts = [text for text in figure.findobj(Text) if text.get_text() and text.axes is None]
             assert all(to_hex(text.get_color()) != "#222222" for text in texts)
-            for ink in ("#ffffff", "#222222"):
+            for ink in ("#f0f1f3", "#222222"):
                 in_theme(figure, ink)
             figure.set_facecolor("white")
             figure.canvas.draw()

@@ -208,6 +208,7 @@ class Explorer(QObject):
 
     def _show_clusters(self) -> None:
         self.clusters_view = view = ClustersView(self.exploration, self.crops, self.keys)
+        view.automatic.applied.connect(lambda: self.coloring.choose(CLUSTER))
         view.painting_wanted.connect(self.link.paint_clusters)
         dock = self._add_tab(view, CLUSTERS_NAME)
         # While the map is being learnt, what tells of that stays in front.
