@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2hsv
 from skimage.filters import threshold_otsu
 
-from napari_tsimcne import ImageSource, InputError
-from napari_tsimcne.images import Level
-from napari_tsimcne.patches import place_grid
+from napari_tsimcne import ImageSource, InputError, Recipe
+from napari_tsimcne.images import Level, open_images
+from napari_tsimcne.patches import place_grid, place_patches
 from napari_tsimcne.patches._background import foreground
 from napari_tsimcne.patches._table import make_table
-from napari_tsimcne.recipe import Background, Depth, Grid
+from napari_tsimcne.recipe import SKIP_EMPTY, Background, Depth, Grid
 
 few = settings(max_examples=60)
 OTSU = Background(method="otsu")
@@ -241,3 +242,86 @@ def test_slides_and_wells(real_data):
         exact.append(mask.reshape(10, 64, 10, 64).mean(axis=(1, 3)).ravel())
     assert np.abs(found.share[:300] - np.concatenate(exact)).max() < 0.15
     assert 0.5 < found.kept.mean() <= 1
+
+
+# --- empty windows, where images have background ------------------------------------------------
+
+
+def _left_out(images, size, rgb=False):
+    placed = place_patches(images, Recipe.quick(Grid(size=size), background=SKIP_EMPTY, rgb=rgb))
+    return placed.left_out, len(placed.table)
+
+
+@settings(max_examples=25)
+@given(
+    level=st.integers(0, 200), noise=st.floats(0.2, 4), faint=st.floats(30, 200),
+    rows=st.integers(1, 7), dtype=st.sampled_from(["uint16", "float32"]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_empty_windows_are_left_out_and_faint_content_is_kept(
+    level, noise, faint, rows, dtype, seed
+):
+    random = np.random.default_rng(seed)
+    image = random.normal(level + 20, noise, (128, 128))
+    # Every window of the first rows has a cell, bright ones beside ones that are far fainter.
+    for y in range(rows):
+        for x in range(8):
+            image[16 * y + 4 : 16 * y + 10, 16 * x + 5 : 16 * x + 11] += faint * (1 + 3 * (x % 2))
+    source = ImageSource.from_array(image.clip(0).astype(dtype), "YX", name="a")
+    assert _left_out([source], 16) == (64 - 8 * rows, 8 * rows)
+
+
+@settings(max_examples=25)
+@given(
+    sigma=st.floats(1.5, 12), depth=st.floats(5, 100), noise=st.floats(0, 5),
+    shape=st.sampled_from(["even", "skewed", "inverted"]), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_no_window_of_cells_that_fill_the_image_is_left_out(sigma, depth, noise, shape, seed):
+    random = np.random.default_rng(seed)
+    texture = gaussian_filter(random.normal(size=(128, 128)), sigma, mode="wrap")
+    texture = (texture - texture.min()) / np.ptp(texture)
+    texture = {"even": texture, "skewed": texture**2, "inverted": 1 - texture**2}[shape]
+    image = (50 + depth * texture + random.normal(0, noise, texture.shape)).clip(0)
+    source = ImageSource.from_array(image.astype(np.float32), "YX", name="a")
+    assert _left_out([source], 16) == (0, 64)
+
+
+def test_a_channel_that_fills_the_image_keeps_every_window():
+    random = np.random.default_rng(0)
+    nuclei = random.normal(20, 1, (64, 64))
+    nuclei[4:12, 4:12] += 200
+    tissue = 50 + 100 * gaussian_filter(random.normal(size=(64, 64)), 3)
+    both = ImageSource.from_array(np.stack([nuclei, tissue]).astype(np.float32), "CYX", name="a")
+    alone = ImageSource.from_array(nuclei.astype(np.float32), "YX", name="a")
+    assert _left_out([both], 16) == (0, 16) and _left_out([alone], 16) == (15, 1)
+    # There is nothing to say of them, so nothing is added to the table.
+    recipe = Recipe.quick(Grid(size=16), background=SKIP_EMPTY)
+    assert "foreground" not in place_patches([both], recipe).table
+
+
+def test_nothing_is_left_out_of_images_without_content():
+    for image in (np.zeros((64, 64)), np.random.default_rng(0).normal(100, 5, (64, 64))):
+        source = ImageSource.from_array(image.astype(np.float32), "YX", name="a")
+        assert _left_out([source], 16) == (0, 16)
+
+
+def test_further_images_are_judged_by_the_thresholds_of_a_run():
+    image = np.random.default_rng(0).normal(20, 1, (64, 64)).astype(np.float32)
+    empty = ImageSource.from_array(image.copy(), "YX", name="empty")
+    image[:16, :32] += 200
+    one = ImageSource.from_array(image, "YX", name="one")
+    recipe = Recipe.quick(Grid(size=16), background=SKIP_EMPTY)
+    placed = place_patches([one], recipe)
+    further = place_patches([empty, one], recipe, thresholds=placed.thresholds)
+    assert further.left_out == 16 + 14 and set(further.table["image"]) == {"one"}
+    kept = place_patches([empty, one], recipe, thresholds={})
+    assert kept.left_out == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "size", "few", "most"),
+    [("pbc", 28, 0, 0), ("chula", 80, 0, 0), ("bbbc013/wells", 64, 0.01, 0.1)],
+)
+def test_real_images_keep_what_has_content(real_data, folder, size, few, most):
+    images, _ = open_images(real_data / folder)
+    out, kept = _left_out(images, size, rgb=images[0].rgb)
+    assert few <= out / (out + kept) <= most

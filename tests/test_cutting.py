@@ -98,7 +98,8 @@ def test_objects_with_treatments(command, wells):
 def test_images_without_a_row_in_the_table_are_told(command, wells):
     table = pd.DataFrame({"image": ["B02"], "drug": ["none"]})
     table.to_csv(wells / "some.csv", index=False)
-    run, done = cut(command, wells, "--patch-size", 16, "--metadata", wells / "some.csv")
+    run, done = cut(command, wells, "--patch-size", 16, "--background", "none",
+                    "--metadata", wells / "some.csv")  # fmt: skip
     assert "no row for 1 of 2 images: A01.ome.tif" in done.stderr
     assert run.table["drug"].isna().sum() == len(run.table) / 2
 
@@ -149,7 +150,10 @@ def test_inspect_tells_how_images_are_read(command, wells):
         (("--objects", "wells"), "label"),
         (("--patch-size", 16, "--surroundings", "dim"), "--surroundings is for patches of --obj"),
         (("--patch-size", 16, "--keep-border"), "--keep-border is for patches of --objects"),
-        (("--patch-size", 16, "--least-foreground", 0.5), "is for --background"),
+        (
+            ("--patch-size", 16, "--background", "none", "--least-foreground", 0.5),
+            "is for --background",
+        ),
         (("--objects", "masks", "--background", "otsu"), "--background is for patches on a grid"),
         (("--objects", "masks", "--edges", "pad"), "--edges is for patches on a grid"),
     ],

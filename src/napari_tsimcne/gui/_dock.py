@@ -16,7 +16,7 @@ from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._wheel import keep_wheel
-from napari_tsimcne.gui.dialogs._at_close import AtClose, ask_at_close
+from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
 from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import link_addition, link_images, link_inputs, still_there
 from napari_tsimcne.gui.images._outlines import LinkedLayer
@@ -369,14 +369,22 @@ class TsimcneDock(QWidget):
                 if answer == "cancel":
                     event.ignore()
                     return True
-                if answer == "stop":
-                    self.stop()
+                if answer == "stop" and not self._stop_in_sight():
+                    event.ignore()
+                    return True
             self._window_closing = True
         elif event.type() == QEvent.Type.Hide and self._window_closing and not event.spontaneous():
             self._release()
             if self.explorer is not None:
                 self.explorer.release()
         return super().eventFilter(watched, event)
+
+    def _stop_in_sight(self) -> bool:
+        """Stop, and show how the map is made; False where the user no longer wants to quit."""
+        assert self.job is not None
+        dialog = Stopping(self.window(), self.job)
+        self.stop()
+        return bool(dialog.exec())
 
     def event(self, event: QEvent) -> bool:
         """Let go when the dock is closed: napari then takes the widget out of its place."""

@@ -5,6 +5,7 @@ from napari_tsimcne.patches._extract import Cut, extract_patches, iterate_patche
 from napari_tsimcne.patches._grid import count_grid, grid_origins, place_grid
 from napari_tsimcne.patches._labels import read_labels
 from napari_tsimcne.patches._locate import patch_at, patch_corners
+from napari_tsimcne.patches._looks import Look, look_of
 from napari_tsimcne.patches._measurement import Measurement, measurement
 from napari_tsimcne.patches._measures import measure_patches
 from napari_tsimcne.patches._metadata import join_metadata, path_columns, read_metadata
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelRange",
     "Cut",
     "Foreground",
+    "Look",
     "Measurement",
     "Placed",
     "Told",
@@ -39,6 +41,7 @@ __all__ = [
     "join_metadata",
     "keep_rows",
     "kept_apart",
+    "look_of",
     "make_store",
     "measure_patches",
     "measurement",

@@ -21,6 +21,11 @@ LEAST_SIDE = 16
 SAMPLE = 1_000_000
 """Pixels that thresholds are found from, of at most `SAMPLE_PLANES` planes."""
 
+BINS = 256
+NOISES, CLEAR, MOST_LEVEL = 5.0, 14.0, 0.3
+"""Of ``auto``: content is this many times the noise above the background; on average it is so many
+times, where the background is clear; and that lies in this lowest part of the range of values."""
+
 SAMPLE_PLANES, SAMPLE_SQUARES, SAMPLE_SIDE = 256, 256, 512
 """They are drawn from squares of this side, about this many in all."""
 
@@ -84,16 +89,20 @@ def foreground(
                     f"image '{image.name}' is not RGB: tissue is told from glass by its colour; "
                     "choose the background filter 'otsu' or none"
                 )
+    seen = _SEEN.get((background.method, images[0].rgb), _values)
     least = table.groupby("image")["size"].min().to_dict()
     grids = {image.name: _SampleGrid.of(image, least.get(image.name, 1)) for image in images}
-    names = ("saturation",) if background.method == "tissue" else images[0].channel_names
+    names = _NAMES.get(seen, images[0].channel_names)
     if background.method == "none":
         used = None
     elif thresholds is None:
-        used = _find_thresholds(images, grids, background, seed)
+        used = _find_thresholds(images, grids, background, seen, seed)
     else:
         used = [thresholds.get(name, np.inf) for name in names] if thresholds else None
-    share = _shares(images, grids, table, background.method, used, progress, block_side)
+    share = _shares(images, grids, table, seen, used, progress, block_side)
+    if background.method == "auto" and not (share >= background.least_foreground).any():
+        used = None
+        share = _shares(images, grids, table, seen, used, progress, block_side)
     enough = share > 0 if used is None else share >= background.least_foreground
     named = {name: t for name, t in zip(names, used or (), strict=False) if np.isfinite(t)}
     return Foreground(share, np.isnan(share) | enough, named)
@@ -154,9 +163,30 @@ def _saturation(pixels: np.ndarray) -> np.ndarray:
     return np.divide(high - low, high, out=np.zeros_like(high), where=high > 0)
 
 
-def _seen(pixels: np.ndarray, method: str) -> np.ndarray:
-    """Return what is compared with thresholds, (C, h, w) or (1, h, w)."""
-    return _saturation(pixels)[np.newaxis] if method == "tissue" else pixels
+# What is compared with thresholds: of pixels (C, h, w) one value a threshold, (n, h, w).
+_Seen = Callable[[np.ndarray], np.ndarray]
+
+
+def _values(pixels: np.ndarray) -> np.ndarray:
+    return pixels
+
+
+def _stain(pixels: np.ndarray) -> np.ndarray:
+    return _saturation(pixels)[np.newaxis]
+
+
+def _stain_and_shade(pixels: np.ndarray) -> np.ndarray:
+    """Saturation, and how dark: pale cells are darker than the glass, though no more coloured."""
+    brightest = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 0
+    return np.stack([_saturation(pixels), brightest - pixels.mean(axis=0, dtype=np.float32)])
+
+
+_SEEN: dict[tuple[str, bool], _Seen] = {
+    ("tissue", True): _stain, ("auto", True): _stain_and_shade,
+}  # fmt: skip
+_NAMES: dict[_Seen, tuple[str, ...]] = {
+    _stain: ("saturation",), _stain_and_shade: ("saturation", "darkness"),
+}  # fmt: skip
 
 
 # --- thresholds -----------------------------------------------------------------------------------
@@ -166,9 +196,13 @@ def _find_thresholds(
     images: Sequence[ImageSource],
     grids: dict[str, _SampleGrid],
     background: Background,
+    seen: _Seen,
     seed: int,
 ) -> list[float] | None:
-    """Find the threshold of each channel; infinite for a constant one, None where all are."""
+    """Find the threshold of each channel; infinite for a constant one.
+
+    None where all are, and for ``auto`` where one has no clear background.
+    """
     random = np.random.default_rng(seed)
     planes = [(image, t, z) for image in images
               for t, z in product(range(image.length("T")), image.planes)]  # fmt: skip
@@ -178,12 +212,16 @@ def _find_thresholds(
     drawn = []
     for image, t, z in planes:
         try:
-            drawn += _draw(image, t, z, grids[image.name], background.method, len(planes), random)
+            drawn += _draw(image, t, z, grids[image.name], seen, len(planes), random)
         except InputError:
             continue  # the extraction reports the image and leaves it out
     if not drawn:
         return None
     values = np.concatenate(drawn, axis=1)
+    if background.method == "auto":
+        found = [_above_background(channel) for channel in values]
+        clear = None not in found and np.isfinite(np.array(found, float)).any()
+        return [float(one) for one in found if one is not None] if clear else None
     thresholds = [_otsu(channel) * background.factor for channel in values]
     return thresholds if np.isfinite(thresholds).any() else None
 
@@ -193,7 +231,7 @@ def _draw(
     t: int,
     z: int,
     grid: _SampleGrid,
-    method: str,
+    seen: _Seen,
     planes: int,
     random: np.random.Generator,
 ) -> list[np.ndarray]:
@@ -204,7 +242,7 @@ def _draw(
     drawn = []
     for i in random.choice(len(regions), count, replace=False):
         pixels, opaque = grid.read(image, t, z, regions[i])
-        values = _seen(pixels, method)[:, opaque]
+        values = seen(pixels)[:, opaque]
         values = values[:, np.isfinite(values).all(axis=0)]
         most = max(1, SAMPLE // (planes * count))
         if values.shape[1] > most:
@@ -223,6 +261,37 @@ def _otsu(values: np.ndarray) -> float:
     return float(threshold_otsu(values.astype(np.float64), nbins=1 << 16))
 
 
+def _above_background(values: np.ndarray) -> float | None:
+    """Value above which one of (n,) is no background; None where there is no clear background.
+
+    Infinite where all are the same. Clear: the commonest value is near the lowest, little scatters
+    below it, and what lies above its noise lies far above. Textures that fill an image, and
+    transmitted light, have no such value.
+    """
+    if not values.size or values.min() == values.max():
+        return np.inf
+    values = values.astype(np.float64)
+    low, high = np.percentile(values, (0.1, 99.9))
+    high = high if high > low else values.max()
+    counts, edges = np.histogram(values.clip(low, high), BINS)
+    bin_width = edges[1] - edges[0]
+    # Smoothed, as integers may leave every other bin empty.
+    level = edges[np.argmax(np.convolve(counts, np.ones(3), "same"))] + bin_width / 2
+    # Of what scatters below, as cells are above: 1.4826 times the median makes it one of a normal
+    # distribution. Never less than the histogram can tell.
+    below = level - values[values <= level]
+    spread = 1.4826 * float(np.median(below)) if below.size else 0.0
+    noise = max(spread, bin_width / 2)
+    threshold = level + NOISES * noise
+    above = values[values > threshold]
+    clear = (
+        level - low <= MOST_LEVEL * (high - low)
+        and above.size > 0
+        and above.mean() - level >= CLEAR * noise
+    )
+    return threshold if clear else None
+
+
 # --- shares ---------------------------------------------------------------------------------------
 
 
@@ -230,7 +299,7 @@ def _shares(
     images: Sequence[ImageSource],
     grids: dict[str, _SampleGrid],
     table: pd.DataFrame,
-    method: str,
+    seen: _Seen,
     thresholds: list[float] | None,
     progress: Callable[[int, int], None] | None,
     side: int,
@@ -258,7 +327,7 @@ def _shares(
                 else:
                     top, left = (grid.within(part).start for part in block)
                     for part in squares(opaque.shape, (side, side)):
-                        mask = _foreground(pixels[:, *part], opaque[part], method, thresholds)
+                        mask = _foreground(pixels[:, *part], opaque[part], seen, thresholds)
                         windows.add(mask, top + part[0].start, left + part[1].start)
             done += 1
             if progress is not None:
@@ -269,13 +338,14 @@ def _shares(
 
 
 def _foreground(
-    pixels: np.ndarray, opaque: np.ndarray, method: str, thresholds: list[float] | None
+    pixels: np.ndarray, opaque: np.ndarray, seen: _Seen, thresholds: list[float] | None
 ) -> np.ndarray:
     """Which pixels of (C, h, w) are foreground, (h, w) bool."""
     if thresholds is None:
         return opaque
-    seen = _seen(pixels, method)
-    above = [channel > threshold for channel, threshold in zip(seen, thresholds, strict=True)]
+    above = [
+        channel > threshold for channel, threshold in zip(seen(pixels), thresholds, strict=True)
+    ]
     return np.logical_or.reduce(above) & opaque
 
 

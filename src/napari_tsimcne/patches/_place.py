@@ -108,6 +108,8 @@ def _without_background(
         images, table, settings, lambda done, total: told("Looking for content", done, total),
         thresholds=thresholds,
     )  # fmt: skip
+    if settings.method == "auto" and not found.thresholds and found.kept.all():
+        return placed
     if not found.kept.any():
         raise InputError(
             f"none of {len(table):,} windows has content by the rule for background "

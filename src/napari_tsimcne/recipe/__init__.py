@@ -17,6 +17,7 @@ from napari_tsimcne.recipe._models import (
     Stage,
 )
 from napari_tsimcne.recipe._patches import (
+    SKIP_EMPTY,
     Background,
     Depth,
     Grid,
@@ -29,6 +30,7 @@ from napari_tsimcne.recipe._presets import PRESETS, PresetName, map_stage, short
 
 __all__ = [
     "PRESETS",
+    "SKIP_EMPTY",
     "VIEWS",
     "Augmentations",
     "Background",

@@ -12,6 +12,9 @@ SMALL_CROP = 0.5
 TURNED_ENOUGH = 90.0
 """Degrees either way, from which direction says nothing."""
 
+SMALL_BRIGHTNESS = 0.1
+"""Share of the brightness that lamp and exposure alone may change."""
+
 LARGE_SHEAR = 15.0
 LARGE_ASPECT = 1.5
 LARGE_HUE = 0.05
@@ -71,6 +74,11 @@ def _brightness(augmentations: Augmentations, rgb: bool, channels: int) -> list[
         if gamma or contrast:
             return ["Contrast is varied: cells that differ in contrast alone will not separate."]
         return []
+    if jitter.on and jitter.probability > 0 and 0 < jitter.brightness <= SMALL_BRIGHTNESS:
+        return [
+            f"Brightness is varied by up to {_percent(jitter.brightness)}: cells that differ "
+            "in it by less will not separate. If they should, set it to 0."
+        ]
     if jitter.on and jitter.probability > 0 and jitter.brightness > 0:
         return [f"Brightness is varied: {alone}. If they should, set it to 0."]
     if channels > 1:

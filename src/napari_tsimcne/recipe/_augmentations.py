@@ -195,5 +195,19 @@ FLUORESCENCE = Augmentations(
 )
 """Channels that are independent signals: each varies in gain, offset and gamma; never mixed."""
 
-VIEWS = {"fluorescence": FLUORESCENCE, "histology": HISTOLOGY, "natural": NATURAL}
+TRANSMITTED = Augmentations(
+    crop=Crop(),
+    rotation=Rotation(),
+    flips=Flips(),
+    color_jitter=ColorJitter(brightness=0.1, contrast=0.1, saturation=0.0, hue=0.0),
+)
+"""Bright field, phase contrast, DIC: no up or down; lamp and exposure vary a little. Neither gain
+of single channels nor gamma, which would turn halos and shades into other ones, and no colour."""
+
+VIEWS = {
+    "fluorescence": FLUORESCENCE,
+    "histology": HISTOLOGY,
+    "transmitted": TRANSMITTED,
+    "natural": NATURAL,
+}
 """The named sets of augmentations."""

@@ -113,8 +113,16 @@ class Background(Settings):
     Otsu's over the whole collection, times ``factor``. Windows with a smaller share of
     foreground than ``least_foreground`` are skipped; whatever an alpha channel hides is not
     foreground. ``none`` keeps all windows but those that an alpha channel hides wholly.
+
+    ``auto``: where every channel has a clear background, foreground is whatever stands out of it
+    by more than its noise, of RGB images in saturation; else all windows are kept, as of cells that
+    fill the images, or in transmitted light. `SKIP_EMPTY` uses it.
     """
 
-    method: Literal["none", "otsu", "tissue"] = "none"
+    method: Literal["none", "otsu", "tissue", "auto"] = "none"
     factor: float = Field(default=1.0, gt=0, le=10)
     least_foreground: float = Field(default=0.1, ge=0, le=1)
+
+
+SKIP_EMPTY = Background(method="auto", least_foreground=0.02)
+"""Skips windows that are empty, where images have background: what window and terminal suggest."""

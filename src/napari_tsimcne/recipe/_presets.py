@@ -56,7 +56,8 @@ def _build(
     rgb
         The images are RGB; decides the views where ``views`` is not given.
     views
-        ``fluorescence``, ``histology`` or ``natural``; the paper's are ``natural``.
+        ``fluorescence``, ``histology``, ``transmitted`` or ``natural``; the paper's are
+        ``natural``. `patches.look_of` suggests what suits some images.
     augmentations
         What a view may change, in place of ``views``.
     normalization

@@ -13,6 +13,7 @@ import typer
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.recipe import (
+    SKIP_EMPTY,
     VIEWS,
     Background,
     Depth,
@@ -70,8 +71,9 @@ class Surroundings(StrEnum):
 
 
 class BackgroundRule(StrEnum):
-    """How content is told from background."""
+    """Which windows count as background."""
 
+    auto = "auto"
     none = "none"
     otsu = "otsu"
     tissue = "tissue"
@@ -181,20 +183,22 @@ PointsOption = Annotated[
     ),
 ]
 BackgroundOption = Annotated[
-    BackgroundRule,
+    BackgroundRule | None,
     _of_patches(
-        help="Skip patches of a grid without content: otsu (bright on dark), tissue (stained on "
-        "glass), or none are skipped.",
+        help="Patches of a grid without content are left out. auto, the default: those that are "
+        "empty, where images have a clear background; otsu: bright on dark; tissue: stained on "
+        "glass; none: all are kept.",
     ),
 ]
 ThresholdFactor = Annotated[
     float,
-    _of_patches(help="Multiplies the threshold of --background.", min=0.01, max=10),
+    _of_patches(help="Multiplies the threshold of --background otsu, tissue.", min=0.01, max=10),
 ]
 LeastForeground = Annotated[
-    float,
+    float | None,
     _of_patches(
-        help="Least share of content in a patch that is kept.",
+        help="Minimum content of a patch that is kept, 0 to 1: if not given, 0.02 with "
+        "--background auto, else 0.1.",
         min=0,
         max=1,
     ),
@@ -242,7 +246,8 @@ PercentilesOption = Annotated[
 ViewsOption = Annotated[
     Views | None,
     _of_learning(
-        help="What views may vary: by default what suits RGB or other images.",
+        help="Kind of images, by which augmentations are chosen: what should not matter. If not "
+        "given, it is suggested by the images, and reported.",
     ),
 ]
 Epochs = Annotated[
@@ -377,17 +382,26 @@ def with_percentiles(recipe: Recipe, text: str | None) -> Recipe:
 
 
 def parse_background(
-    patches: Grid | Objects | Points, rule: BackgroundRule, factor: float, least: float
+    patches: Grid | Objects | Points,
+    rule: BackgroundRule | None,
+    factor: float,
+    least: float | None,
 ) -> Background:
-    """Return which windows are skipped."""
-    found = Background(method=rule.value, factor=factor, least_foreground=least)
-    _refuse("patches on a grid", not isinstance(patches, Grid),
-            {"--background": rule is not BackgroundRule.none})  # fmt: skip
-    _refuse("--background otsu and tissue", rule is BackgroundRule.none, {
-        "--threshold-factor": factor != Background().factor,
-        "--least-foreground": least != Background().least_foreground,
+    """Return which windows are skipped; ``rule`` None: `SKIP_EMPTY` for a grid."""
+    _refuse("patches on a grid", not isinstance(patches, Grid), {
+        "--background": rule not in (None, BackgroundRule.none),
+        "--least-foreground": least is not None,
     })  # fmt: skip
-    return found
+    if rule is None:
+        rule = BackgroundRule.auto if isinstance(patches, Grid) else BackgroundRule.none
+    by_otsu = rule in (BackgroundRule.otsu, BackgroundRule.tissue)
+    _refuse("--background otsu and tissue", not by_otsu,
+            {"--threshold-factor": factor != Background().factor})  # fmt: skip
+    _refuse("--background auto, otsu and tissue", rule is BackgroundRule.none,
+            {"--least-foreground": least is not None})  # fmt: skip
+    usual = SKIP_EMPTY if rule is BackgroundRule.auto else Background()
+    least = usual.least_foreground if least is None else least
+    return Background(method=rule.value, factor=factor, least_foreground=least)
 
 
 def _refuse(only_for: str, elsewhere: bool, given: Mapping[str, bool]) -> None:
@@ -450,6 +464,19 @@ def open_points(points: Path | None, warn: Callable[[str], None]) -> pd.DataFram
     if points is None:
         return None
     return read_points(points, lambda text: warn(f"{points.name}: {text}"))
+
+
+def suggested_views(
+    images: Sequence[ImageSource], preset: str, report: Callable[[str], None]
+) -> str | None:
+    """Return the kind of images that they look like, and report it; None: the preset's own."""
+    from napari_tsimcne.patches import look_of
+
+    if preset.startswith("paper"):
+        return None
+    look = look_of(images)
+    report(f"augmentations: {look}, as these images look; --views chooses others")
+    return look
 
 
 def parse_epochs(text: str | None) -> list[int] | None:

@@ -125,7 +125,13 @@ def cut_text(run: Run) -> str:
     if small:
         parts.append(f"{small:,} objects smaller than --least-area left out")
     if info.background_windows:
-        parts.append(f"{info.background_windows:,} windows without content skipped")
+        total = info.background_windows + len(run.table)
+        parts.append(
+            f"{info.background_windows:,} of {total:,} empty windows left out "
+            "(--background none keeps them)"
+            if run.recipe.background.method == "auto"
+            else f"{info.background_windows:,} windows without content skipped"
+        )
         thresholds = [f"{name} {value:.4g}" for name, value in info.background_thresholds.items()]
         if thresholds:
             parts[-1] += f" (content is above {', '.join(thresholds)})"

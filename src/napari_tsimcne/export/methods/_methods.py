@@ -248,15 +248,18 @@ def _left_out(run: Run) -> list[str]:
     if not isinstance(patches, Grid):
         return []
     background, windows = run.recipe.background, info.background_windows
-    if background.method == "none" and not windows:
+    by_content = background.method in ("otsu", "tissue") or info.background_thresholds
+    if not (by_content or windows):
         return []
     return [_background(background, windows, info.background_thresholds)]
 
 
 def _background(background: Background, windows: int, thresholds: dict[str, float]) -> str:
     left_out = f"{counted(windows, 'window')} {'was' if windows == 1 else 'were'} left out"
-    if background.method == "none":
+    if not thresholds and background.method in ("none", "auto"):
         return f"{left_out} because the images' alpha channel hid them."
+    if background.method == "auto":
+        return _empty_windows(background, left_out, thresholds)
     factor = f"{number(background.factor)} times " if background.factor != 1 else ""
     what = (
         "whose saturation was above"
@@ -269,6 +272,16 @@ def _background(background: Background, windows: int, thresholds: dict[str, floa
         f"Windows were kept where at least {share(background.least_foreground)} of their pixels "
         f"were foreground, that is, pixels {what} {factor}Otsu's threshold over all images "
         f"({OTSU.cited}{known}); {left_out}."
+    )
+
+
+def _empty_windows(background: Background, left_out: str, thresholds: dict[str, float]) -> str:
+    values = ", ".join(f"{name}: {number(value)}" for name, value in thresholds.items())
+    known = f" ({values})" if len(thresholds) <= MOST_NAMES else ""
+    return (
+        f"Windows were taken as empty where less than {share(background.least_foreground)} of "
+        "their pixels stood out of the background in any channel by more than five times its noise"
+        f"{known}; {left_out}."
     )
 
 
@@ -378,7 +391,7 @@ def _software(run: Run) -> str:
     ours = versions.pop("napari-tsimcne", run.info.software)
     cited = {"torch": PYTORCH, "scikit-image": SCIKIT_IMAGE}
     patches = run.recipe.patches
-    filtered = isinstance(patches, Grid) and run.recipe.background.method != "none"
+    filtered = isinstance(patches, Grid) and run.recipe.background.method in ("otsu", "tissue")
     used = {"torch": run.has_map, "scikit-image": filtered or isinstance(patches, Objects)}
     parts = []
     for name in dict.fromkeys([*versions, *cited]):

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_tsimcne.explore import (
     Exploration,
@@ -28,6 +27,7 @@ from napari_tsimcne.explore import (
     reduced,
 )
 from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row, spin
+from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui.jobs._newest import Newest
@@ -139,8 +139,7 @@ class AutomaticClusters(QWidget):
         buttons.addWidget(self.apply_button, stretch=1)
         buttons.addWidget(self.cancel_button)
         layout.addLayout(buttons)
-        self.section = QCollapsible("Automatic clusters")
-        self.section.setDuration(0)
+        self.section = Fold("Automatic clusters")
         self.section.addWidget(content)
         self.section.toggled.connect(self._on_setting)
         whole = QVBoxLayout(self)

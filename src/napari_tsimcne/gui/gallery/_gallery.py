@@ -163,7 +163,7 @@ class Gallery(Panel):
     def _show_ranking(self, examples: str, found: tuple[np.ndarray, np.ndarray]) -> None:
         rows, similarities = found
         if not len(rows):
-            self._say("All patches are selected: there is none left to compare with them.")
+            self._say("All patches are selected: no others are left to compare with.")
             return
         self._ranking = True
         self._sorting.cancel()

@@ -28,10 +28,10 @@ RANDOM = "random"
 SEARCHING = "searching…"
 SORTING = "sorting…"
 ORDERS = {
-    REPRESENTATIVE: "what stands for each kind of patch among the selected, then the most typical",
-    UNUSUAL: "what is least like any other of the selected",
-    SIMILARITY: "by likeness to the marked picture, or to the first one",
-    RANDOM: "drawn by lot; choose it again for another order",
+    REPRESENTATIVE: "one example of each kind of patch among the selected, then the most typical",
+    UNUSUAL: "those that differ most from all other selected patches",
+    SIMILARITY: "by similarity to the framed picture, or to the first one",
+    RANDOM: "in random order; choose it again for another one",
 }
 SIZES = (32, 192)
 SIZE = 64
@@ -154,7 +154,7 @@ class GalleryBar(QWidget):
         for text, tip in ORDERS.items():
             self.order.addItem(text)
             self.order.setItemData(self.order.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
-        self.order.setToolTip("The order of the pictures: by likeness, or by a column.")
+        self.order.setToolTip("Order of the pictures: by similarity, or by a column.")
         self.order.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -172,21 +172,21 @@ class GalleryBar(QWidget):
         self.size.setRange(*SIZES)
         self.size.setValue(SIZE)
         self.size.setFixedWidth(64)
-        self.size.setToolTip("The size of the pictures.")
+        self.size.setToolTip(f"Size of the pictures: {SIZES[0]} to {SIZES[1]} px of the screen.")
         self.size.valueChanged.connect(self.size_changed)
 
     def _build_search(self) -> None:
         self.similar_button = _button(
-            "Find similar", "Show the patches that are most like the selected ones."
+            "Find similar", "Show the 100 patches that are most similar to the selected ones."
         )
         self.grow_button = _button(
-            "Grow by", "Add to the selection the patches that are most like it."
+            "Grow by", "Add the patches that are most similar to the selected ones."
         )
         self.growth = QSpinBox()
         self.growth.setRange(1, MOST_GROWTH)
         self.growth.setValue(GROWTH)
         self.growth.setFixedWidth(72)
-        self.growth.setToolTip("How many patches are added.")
+        self.growth.setToolTip(f"How many patches are added: 1 to {MOST_GROWTH:,}.")
         self.select_button = _button("Select shown", "Select the patches that are shown.")
         self.back_button = _button("Back to selection", "Show the selected patches again.")
         self.similar_button.clicked.connect(lambda: self.similar_wanted.emit())

@@ -10,18 +10,28 @@ from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_tsimcne.gui._later import later
 
+WIDTH = 360
+"""Pixels, in which all that the column may show finds room."""
+
 SETTLE_MS = 50
 """After which widgets that were just shown have their size."""
 
 
 class Column(QScrollArea):
-    """Scrolls up and down, and is never narrower than what it holds."""
+    """Scrolls up and down, and is as wide as it needs to be whatever it shows.
+
+    What it shows may change under the pointer, so its width does not follow that: it has a least
+    one, which grows only where something does not fit.
+    """
 
     def __init__(self, content: QWidget) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # The bar has its room also where nothing scrolls: what it holds would move sideways.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setWidget(content)
+        self.setMinimumWidth(WIDTH)
         content.installEventFilter(self)
 
     def look_at(self, widget: QWidget) -> None:
@@ -31,8 +41,7 @@ class Column(QScrollArea):
     def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
         """Follow the content when it needs more room."""
         if event.type() == QEvent.Type.LayoutRequest:
-            self.setMinimumWidth(
-                self.widget().minimumSizeHint().width()
-                + self.verticalScrollBar().sizeHint().width()
-            )
+            needed = self.widget().minimumSizeHint().width()
+            needed += self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(max(needed, self.minimumWidth()))
         return super().eventFilter(watched, event)

@@ -94,7 +94,7 @@ class TrainingForm(QWidget):
         self.outlines.setChecked(True)
         self.outlines.toggled.connect(self._show_outlines)
         self.patches_step.add(self.patches, self.outlines)
-        self.views_step = Step(3, "Views", False)
+        self.views_step = Step(3, "Augmentations", False)
         self.views_step.add(self.views)
         self.train_step = Step(4, "Train", True)
         self.train_step.add(self.training)
@@ -111,6 +111,7 @@ class TrainingForm(QWidget):
         # Objects and points are of layers that are not there yet.
         if isinstance(recipe.patches, Grid) and recipe.patches.unit == "pixel":
             self.patches.show_recipe(recipe)
+            self.patches.forget_choice_of_kind()
 
     def show_recipe(self, recipe: Recipe) -> None:
         """Take the choices of a run, where its images allow them."""
@@ -182,8 +183,7 @@ class TrainingForm(QWidget):
         published = self.training.preset.value.startswith("paper")
         shown = self.views.augmentations()
         if published != (shown == VIEWS["natural"]):
-            rgb = self.placed is not None and self.placed.inputs.images[0].rgb
-            kind = "natural" if published else "histology" if rgb else "fluorescence"
+            kind = "natural" if published else self.views.suggested
             self.views.show_augmentations(VIEWS[kind])
 
     # --- following the choices ----------------------------------------------------------------
@@ -204,7 +204,7 @@ class TrainingForm(QWidget):
             self._stop_at(self.images_step, error)
             self._follow([])
             return
-        self._follow(images.images)
+        self._follow(images.images, self.images.lie_under_labels(images, self.patches))
         summary = self.images.summary()
         self.images_step.tell(summary)
         first = images.images[0]
@@ -218,9 +218,9 @@ class TrainingForm(QWidget):
             return
         if completed.measure is not None:
             self.images_step.tell(f"{summary}; with {listed(completed.measure.columns)}")
-        self.patches_step.tell("Counting...")
         self._enable()
         if self._allowed:
+            self.patches_step.tell("Counting...")
             self._soon.start()
         self.changed.emit()
 
@@ -234,14 +234,17 @@ class TrainingForm(QWidget):
         shown = self.views.augmentations()
         names = [name for name in type(shown).model_fields if getattr(shown, name).on]
         kind = self.views.kind.currentText()
+        suggested = "" if self.views.chosen else " (suggested by the images)"
         self.views_step.tell(
-            f"{capital(kind)}: views differ by {listed([name.replace('_', ' ') for name in names])}"
-            if names else "No view differs from its patch: nothing can be learnt."
+            f"{capital(kind)}{suggested}: what should not matter is "
+            f"{listed([name.replace('_', ' ') for name in names])}"
+            if names else "Nothing is varied: nothing can be learnt."
         )  # fmt: skip
 
-    def _follow(self, images: Sequence[Any]) -> None:
+    def _follow(self, images: Sequence[Any], under_labels: bool = False) -> None:
         self.patches.blockSignals(True)
         self.patches.follow_images(images)
+        self.patches.suggest_objects(under_labels)
         self.patches.blockSignals(False)
 
     def _stop_at(self, step: Step, error: ValueError) -> None:
@@ -274,12 +277,18 @@ class TrainingForm(QWidget):
 
     def _on_found(self, found: Found) -> None:
         self.placed = found
+        first = found.inputs.images[0]
+        self.views.follow_images(first.rgb, first.channels, found.look)
         self.views.show_patches(found.sample)
-        self.patches_step.tell(_counted(found))
+        self.patches_step.tell(self._count_text(found))
         self._show_outlines()
         self._estimate()
         self._enable()
         self.found.emit()
+
+    def _count_text(self, found: Found) -> str:
+        text, suggested = _counted(found), self.patches.suggested
+        return f"{text}; {suggested}" if suggested else text
 
     def _show_outlines(self) -> None:
         found = self.placed
@@ -287,7 +296,7 @@ class TrainingForm(QWidget):
             self.preview.remove()
             return
         layers = still_there(self._viewer, found.inputs.layers)
-        text = _counted(found)
+        text = self._count_text(found)
         if layers:
             text += self.preview.show(found.placed, layers, found.recipe.seed)
         self.patches_step.tell(text)

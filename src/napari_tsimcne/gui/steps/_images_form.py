@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -98,7 +99,7 @@ class ImagesForm(QWidget):
         self.folder_button = _button("Add folder...", "Add all images of a folder, and of the "
                                      "folders in it.")  # fmt: skip
         self.folder_button.clicked.connect(self._choose_folder)
-        self.edit_button = _button("Edit", "Mend axes and pixel size of the selected images.")
+        self.edit_button = _button("Edit", "Correct axes and pixel size of the selected images.")
         self.edit_button.setCheckable(True)
         self.show_button = _button("Show", "Show files as layers: the selected ones, or all.")
         self.show_button.clicked.connect(self.show_files)
@@ -116,7 +117,8 @@ class ImagesForm(QWidget):
         self.stop_button.clicked.connect(self._stop)
         self.joining = Choice(
             [("channels of one image", True), ("separate images", False)],
-            "What several ticked layers are to each other. Files are separate images.",
+            "Whether the ticked layers are channels of one image, or separate images.\n"
+            "Files are always separate images.",
         )
         self.joining.currentIndexChanged.connect(self._soon.start)
         self._form = form_layout()
@@ -336,6 +338,18 @@ class ImagesForm(QWidget):
             return with_points(inputs, patches.points.layer, world)
         return inputs
 
+    def lie_under_labels(self, inputs: Inputs, patches: PatchForm) -> bool:
+        """Whether a Labels layer with objects lies over each of these images."""
+        labels = patches.labels
+        if not labels.candidates() or all(map(_is_blank, labels.candidates())):
+            return False
+        layer = labels.layer if len(inputs.images) == 1 else None
+        try:
+            with_labels(inputs, layer, labels.candidates())
+        except ValueError:
+            return False
+        return True
+
     def plane_looked_at(self) -> int | None:
         """Return Z of the plane that is looked at in the first ticked layer with depth."""
         for row in self._table.rows:
@@ -353,6 +367,11 @@ class ImagesForm(QWidget):
             return capital(sentence(error))
         count = f"{len(images):,} image" + "s" * (len(images) != 1)
         return f"{count}, {channels_of(images[0])}, {pixel_size_of(images)}"
+
+
+def _is_blank(layer: Labels) -> bool:
+    """Whether nothing is labelled; what must be read first is taken to hold objects."""
+    return isinstance(layer.data, np.ndarray) and not layer.data.any()
 
 
 def _button(text: str, tip: str) -> QPushButton:

@@ -54,20 +54,22 @@ class MapPanel(QWidget):
         self.export_button.clicked.connect(self.export_wanted)
         self.add_button = _button(
             "Map new images...",
-            "Put further images onto this map, and flag what is similar to no training patch.",
+            "Place patches of further images on this map, and flag those that differ from\n"
+            "all that it was trained on.",
         )
         self.add_button.clicked.connect(self.add_wanted)
         self.compare_button = _button(
             "Compare seeds...",
-            "Train again with another seed, to see which islands of the map to believe.",
+            "Train again with another seed, to see which groups on the map are stable.",
         )
         self.compare_button.clicked.connect(self.compare_wanted)
         self.check_button = _button(
-            "Check map...", "Whether the map can be trusted, and what it follows."
+            "Check map...",
+            "Whether the map can be trusted, and what may have shaped it, as batch or position.",
         )
         self.check_button.clicked.connect(self.check_wanted)
         self.conditions_button = _button(
-            "Conditions...", "What treatments and doses do to the clusters."
+            "Conditions...", "How treatments and doses change the frequencies of clusters."
         )
         self.conditions_button.clicked.connect(self.conditions_wanted)
         self.find_button = _button(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
+from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.images import ImageSource
@@ -55,8 +55,7 @@ class MetadataForm(QWidget):
             label.setVisible(False)
             form.addRow(label)
         content.setLayout(form)
-        self.details = QCollapsible("Metadata")
-        self.details.setDuration(0)
+        self.details = Fold("Metadata")
         self.details.addWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -9,7 +9,6 @@ from napari.layers import Labels, Layer
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._fields import (
@@ -22,9 +21,19 @@ from napari_tsimcne.gui._fields import (
     side_by_side,
     spin,
 )
+from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui.steps._label_files import LabelFiles
 from napari_tsimcne.images import ImageSource
-from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Patches, Points, Recipe
+from napari_tsimcne.recipe import (
+    SKIP_EMPTY,
+    Background,
+    Depth,
+    Grid,
+    Objects,
+    Patches,
+    Points,
+    Recipe,
+)
 
 MOST = {"pixel": 8192, "µm": 100_000}
 DECIMALS = {"pixel": 0, "µm": 2}
@@ -55,6 +64,9 @@ class PatchForm(QWidget):
         self._detail_form = form_layout()
         self._build(viewer)
         self._layers = self._of_layers()
+        self._kind_chosen = self._suggesting = False
+        self.kind.currentIndexChanged.connect(self._note_kind)
+        self.kind.activated.connect(self._note_kind)
         self.kind.currentIndexChanged.connect(self._take_size)
         for field in (self.kind, self.edges, self.surroundings, self.depth_method,
                       self.background_method):  # fmt: skip
@@ -64,6 +76,7 @@ class PatchForm(QWidget):
         for field in (self.stride, *self.offset, self.pixels, self.percentile, self.dimming,
                       self.least_area, self.plane, self.factor, self.least_foreground):  # fmt: skip
             field.valueChanged.connect(self.changed)
+        self.background_method.currentIndexChanged.connect(self._take_minimum)
         self.size.valueChanged.connect(self._refresh)
         self.border.toggled.connect(self.changed)
         self.label_files.changed.connect(self.changed)
@@ -117,41 +130,47 @@ class PatchForm(QWidget):
         )
         self.offset = [
             double_spin(0, MOST["pixel"], 0, SUFFIX["pixel"],
-                        f"Where the first patch begins: {place} of its {side} edge.", decimals=0)
+                        f"Where the grid begins: {place} of the {side} edge of its first patch, "
+                        f"0 to {MOST['pixel']:,} px.", decimals=0)
             for place, side in (("row", "upper"), ("column", "left"))
         ]  # fmt: skip
         self._offset = side_by_side(*self.offset)
         self.percentile = double_spin(
             0.1, 100, 95, " %",
-            "So many of the objects fit wholly into patches of one size, which is found from\n"
-            "them: 0.1 to 100 %.", decimals=1,
+            "The patch size is chosen so that this many of the objects fit in whole:\n"
+            "0.1 to 100 %.", decimals=1,
         )  # fmt: skip
         self.pixels = spin(
             0, 1024, 0, " px",
-            "Side of the stored patch, 8 to 1024 px; patches of another size are resampled to "
-            "it.\nAs cut: the size in pixels; in µm, what loses no detail, 8 to 128 px.",
+            "Patches are resampled to this side for learning: 8 to 1024 px.\n"
+            "As cut: not resampled; of sizes in µm, what loses no detail, 8 to 128 px.",
         )  # fmt: skip
         self.pixels.setSpecialValueText("as cut")
         self.surroundings = Choice(
             [("kept", "keep"), ("dimmed", "dim"), ("black", "mask")],
-            "What a patch shows around its object: all there is, the same but darker, or nothing.",
+            "What a patch shows around its object: everything, the same but darker, or black.",
         )
         self.dimming = spin(0, 100, 30, " %", "How bright dimmed surroundings are: 0 to 100 %.")
-        self.border = QCheckBox("keep")
-        self.border.setToolTip("Keep objects that touch the image's border and may be cut off.")
+        self.border = QCheckBox("keep them")
+        self.border.setToolTip(
+            "Also cut patches of objects that touch the border of the image, and may be incomplete."
+        )
         self.least_area = spin(0, 10_000_000, 0, " px",
-                               "Objects with fewer pixels are left out.")  # fmt: skip
+                               "Leave out smaller objects: 0 to 10,000,000 px.")  # fmt: skip
         self.depth_method = Choice(
             [("each slice", "slices"), ("one plane", "plane"), ("brightest (max)", "max"),
              ("mean", "mean")],
-            "What is made of the depth: patches from every slice, from one plane,\n"
-            "or from the projection of all.",
+            "How the depth (Z) is used: patches of every slice, of one plane, or of a projection\n"
+            "of all planes (brightest or mean).",
         )  # fmt: skip
-        self.plane = spin(0, 9999, 0, "", "Number of the plane, counted from 0 as the slider does.")
+        self.plane = spin(0, 9999, 0, "", "Number of the plane, from 0, as on the slider.")
         self.background_method = Choice(
-            [("kept", "none"), ("skipped (Otsu)", "otsu"), ("skipped (tissue)", "tissue")],
-            "Patches without content. Otsu: content is brighter than the background.\n"
-            "Tissue: content is more saturated, as stain on glass (RGB images).",
+            [("left out where clear", "auto"), ("left out (Otsu)", "otsu"),
+             ("left out (stain on glass)", "tissue"), ("kept", "none")],
+            "Patches without content.\n"
+            "Left out where clear: empty ones are left out, where images have a clear background.\n"
+            "Otsu: content is brighter than Otsu's threshold.\n"
+            "Stain on glass: content is more saturated than the glass (RGB images).",
         )  # fmt: skip
         self.factor = double_spin(
             0.01,
@@ -160,21 +179,21 @@ class PatchForm(QWidget):
             " x",
             "The threshold times this: 0.01 to 10; below 1 keeps fainter content.",
         )
-        self.least_foreground = spin(0, 100, 10, " %", "Share of a patch that must be content: "
-                                     "0 to 100 %.")  # fmt: skip
+        self.least_foreground = spin(0, 100, round(SKIP_EMPTY.least_foreground * 100), " %",
+                                     "How much of a patch must be content: 0 to 100 % of its "
+                                     "pixels.")  # fmt: skip
         details = QWidget()
         details.setLayout(self._detail_form)
         add_rows(self._detail_form, [
-            ("Begin (y, x)", self._offset), ("Edges", self.edges),
-            ("Objects fitting", self.percentile), ("Stored size", self.pixels),
+            ("Grid offset (y, x)", self._offset), ("Edges", self.edges),
+            ("Fit in whole", self.percentile), ("Resample to", self.pixels),
             ("Surroundings", self.surroundings), ("Brightness", self.dimming),
-            ("At the border", self.border), ("Least area", self.least_area),
+            ("Cut by border", self.border), ("Minimum area", self.least_area),
             ("Depth (Z)", self.depth_method), ("Plane", self.plane),
             ("Background", self.background_method), ("Threshold", self.factor),
-            ("Least content", self.least_foreground),
+            ("Minimum content", self.least_foreground),
         ])  # fmt: skip
-        self.details = QCollapsible("Patch details")
-        self.details.setDuration(0)
+        self.details = Fold("Patch details")
         self.details.addWidget(details)
         return self.details
 
@@ -202,6 +221,29 @@ class PatchForm(QWidget):
         self.plane.setMaximum(max(min(depths) - 1, 0) if depths else 9999)
         self._refresh()
 
+    def suggest_objects(self, suggested: bool) -> None:
+        """Begin with objects, or else a grid, unless the user has chosen how patches are cut."""
+        kind = Objects if suggested else Grid
+        if self._kind_chosen or self.kind.value is kind:
+            return
+        self._suggesting = True
+        self.kind.choose(kind)
+        self._suggesting = False
+
+    @property
+    def suggested(self) -> str:
+        """Why patches are cut around objects, where the user has not chosen it."""
+        if self._kind_chosen or self.kind.value is not Objects:
+            return ""
+        return "objects suggested by the open Labels layer"
+
+    def forget_choice_of_kind(self) -> None:
+        """Let the kind be suggested again: it was not chosen for the images that are open."""
+        self._kind_chosen = False
+
+    def _note_kind(self) -> None:
+        self._kind_chosen = self._kind_chosen or not self._suggesting
+
     def _on_layers(self) -> None:
         """Tell of layers that are chosen anew, or can be; not of any others that come or go."""
         layers = self._of_layers()
@@ -226,6 +268,7 @@ class PatchForm(QWidget):
         show_row(self._form, self.points, kind is Points)
         show_row(self._form, self.stride, grid)
         skipping = grid and self.background_method.value != "none"
+        by_otsu = grid and self.background_method.value in ("otsu", "tissue")
         for field, shown in (
             (self._offset, grid),
             (self.edges, grid),
@@ -237,11 +280,16 @@ class PatchForm(QWidget):
             (self.depth_method, self._has_z),
             (self.plane, self._has_z and self.depth_method.value == "plane"),
             (self.background_method, grid),
-            (self.factor, skipping),
+            (self.factor, by_otsu),
             (self.least_foreground, skipping),
         ):
             show_row(self._detail_form, field, shown)
         self.changed.emit()
+
+    def _take_minimum(self) -> None:
+        """Each way to find background has a usual minimum of content."""
+        usual = SKIP_EMPTY if self.background_method.value == "auto" else Background()
+        self.least_foreground.setValue(round(usual.least_foreground * 100))
 
     def _take_size(self) -> None:
         """Each kind has a size of its own."""
@@ -315,12 +363,13 @@ class PatchForm(QWidget):
             return Background()
         return Background(
             method=self.background_method.value,
-            factor=self.factor.value(),
+            factor=self.factor.value() if self.background_method.value != "auto" else 1.0,
             least_foreground=self.least_foreground.value() / 100,
         )
 
     def show_recipe(self, recipe: Recipe) -> None:
         """Take what a run was cut by, where its images allow it."""
+        self._kind_chosen = True
         patches, depth, background = recipe.patches, recipe.depth, recipe.background
         self.kind.choose(type(patches))
         self.unit.choose(patches.unit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from napari_tsimcne.gui.jobs._job import CancelledError
 from napari_tsimcne.gui.jobs._newest import Newest
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.gui.steps._patch_sample import PatchSample, sample_patches
-from napari_tsimcne.patches import Placed, place_patches
+from napari_tsimcne.images import ImageSource
+from napari_tsimcne.patches import Look, Placed, look_of, place_patches
 from napari_tsimcne.recipe import Recipe
 
 LARGEST_SHOWN = 2048
@@ -21,12 +23,13 @@ LARGEST_SHOWN = 2048
 
 
 class Found(NamedTuple):
-    """What would be cut by these choices, and some of it; None where there is nothing."""
+    """What would be cut by these choices, some of it (None: nothing), and its look."""
 
     inputs: Inputs
     recipe: Recipe
     placed: Placed
     sample: PatchSample | None
+    look: Look
 
 
 class Placing(QObject):
@@ -45,6 +48,7 @@ class Placing(QObject):
         self._work = Newest(self)
         self._work.failed.connect(self.failed)
         self._outdated = threading.Event()
+        self._looks: dict[tuple[object, ...], Look] = {}
 
     @property
     def busy(self) -> bool:
@@ -75,7 +79,14 @@ class Placing(QObject):
         if inputs.measure is not None:
             # What cannot be joined is told now, and not when the user has set off a training.
             inputs.measure(placed.table)
-        return Found(inputs, recipe, placed, _sample(inputs, placed))
+        return Found(inputs, recipe, placed, _sample(inputs, placed), self._look(images))
+
+    def _look(self, images: Sequence[ImageSource]) -> Look:
+        """Look at the same images once: how they look does not change with the choices."""
+        key = tuple((image.name, image.path, image.shape, image.axes) for image in images)
+        if key not in self._looks:
+            self._looks[key] = look_of(images)
+        return self._looks[key]
 
 
 def _sample(inputs: Inputs, placed: Placed) -> PatchSample | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_tsimcne.gui.images._outlines import LinkedLayer, OutlineLayer, copies
 from napari_tsimcne.patches import Placed
+from napari_tsimcne.recipe import Background
 
 PREVIEW_NAME = "patches preview"
 PREVIEW_COLOR = "#ffd24a"
@@ -53,7 +54,7 @@ def count_text(placed: Placed) -> str:
     count = len(placed.table)
     parts = [f"{count:,} patch" + ("es" if count != 1 else "")]
     if placed.left_out:
-        parts.append(f"{placed.left_out:,} without content skipped")
+        parts.append(windows_left_out(placed.left_out, count, placed.recipe.background))
     at_border, small = placed.objects_left_out
     if at_border:
         parts.append(f"{at_border:,} at the border left out")
@@ -61,6 +62,13 @@ def count_text(placed: Placed) -> str:
         parts.append(f"{small:,} too small")
     parts.append(_size(placed))
     return ", ".join(parts)
+
+
+def windows_left_out(left_out: int, kept: int, background: Background) -> str:
+    """Say how many windows were left out for want of content."""
+    if background.method == "auto":
+        return f"{left_out:,} of {left_out + kept:,} empty windows left out"
+    return f"{left_out:,} without content skipped"
 
 
 def _is_seen(linked: LinkedLayer) -> bool:

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tsimcne.gui._fold import Heading
 
 
 class Step(QWidget):
@@ -19,21 +28,19 @@ class Step(QWidget):
 
     def __init__(self, number: int, name: str, is_open: bool) -> None:
         super().__init__()
-        self.heading = QToolButton()
-        self.heading.setText(f"{number}  {name}")
-        self.heading.setCheckable(True)
-        self.heading.setChecked(is_open)
-        self.heading.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.heading.setAutoRaise(True)
+        self.heading = Heading(f"{number}  {name}", is_open)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
-        self.heading.setStyleSheet("QToolButton { border: none; background: transparent; }")
         self.heading.toggled.connect(self.open)
         self.summary = QLabel()
         self.summary.setWordWrap(True)
         self.summary.setTextFormat(Qt.TextFormat.PlainText)
         self.summary.setContentsMargins(4, 0, 0, 2)
+        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        # Room for two lines, also of one: a text that grows by a word would move all below it.
+        self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing() + 2)
+        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.content = QWidget()
         self._fields = QVBoxLayout(self.content)
         self._fields.setContentsMargins(4, 0, 0, 4)
@@ -60,7 +67,6 @@ class Step(QWidget):
     def open(self, is_open: bool) -> None:
         """Show the fields, or only heading and summary."""
         self.heading.setChecked(is_open)
-        self.heading.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.content.setVisible(is_open)
 
     def tell(self, text: str) -> None:

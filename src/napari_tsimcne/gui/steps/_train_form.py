@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_tsimcne.advice import Device, EstimateAsked
 from napari_tsimcne.errors import sentence
@@ -25,10 +24,12 @@ from napari_tsimcne.gui._fields import (
     Choice,
     add_rows,
     form_layout,
+    show_row,
     side_by_side,
     spin,
     with_button,
 )
+from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.steps._training_time import TrainingTime
@@ -133,14 +134,13 @@ class TrainForm(QWidget):
         self.folder.setPlaceholderText(str(_runs_folder() / "date and time"))
         self.folder.setToolTip("New folder that the run is written to.")
         folder = with_button(self.folder, "Choose where the run folder is made.", self._browse)
-        form = form_layout()
-        add_rows(form, [
-            ("Epochs", side_by_side(*self.epochs)), ("Batch size", self.batch_size),
+        self._stages = form_layout()
+        add_rows(self._stages, [
+            *(("Epochs", field) for field in self.epochs), ("Batch size", self.batch_size),
             ("Seed", self.seed), ("Run folder", folder),
         ])  # fmt: skip
-        details.setLayout(form)
-        self.details = QCollapsible("Training details")
-        self.details.setDuration(0)
+        details.setLayout(self._stages)
+        self.details = Fold("Training details")
         self.details.addWidget(details)
         return self.details
 
@@ -153,9 +153,10 @@ class TrainForm(QWidget):
         """Show the epochs and the batch size of the preset."""
         recipe = PRESETS[self.preset.value]()
         for i, field in enumerate(self.epochs):
-            field.setVisible(i < len(recipe.stages))
+            show_row(self._stages, field, i < len(recipe.stages))
             if i < len(recipe.stages):
                 stage = recipe.stages[i]
+                self._stages.labelForField(field).setText(f"Epochs, {stage.name}")
                 field.setValue(stage.epochs)
                 field.setToolTip(
                     f"Epochs of the stage '{stage.name}': 0 to 100000; 0 leaves it out."

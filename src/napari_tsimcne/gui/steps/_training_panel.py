@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tsimcne.events import (
     Embedding,
@@ -61,7 +69,14 @@ class TrainingPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, STEPS)
         self.status = QLabel()
-        self.status.setWordWrap(True)
+        for label in (self.stage_label, self.whole_label, self.status):
+            label.setWordWrap(True)
+            # The panel is as wide as its column, however long a line or a word is.
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        for label in (self.stage_label, self.whole_label):
+            # Two lines always: what is below them, as Stop, stays where it is.
+            label.setMinimumHeight(2 * label.fontMetrics().lineSpacing())
+            label.setAlignment(Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft)
         self.curve = LossCurve()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -12,12 +12,33 @@ from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.steps._augmentation_row import AugmentationRow, Field
 from napari_tsimcne.gui.steps._patch_sample import PatchSample
 from napari_tsimcne.gui.steps._views_preview import ViewsPreview
+from napari_tsimcne.patches import Look
 from napari_tsimcne.recipe import VIEWS, Augmentations
 from napari_tsimcne.recipe._advice import advice
 
 CUSTOM = "custom"
 ADVICE_BAR = "#3d8fd1"
 """Colour of the bar before advice, seen on dark and on light ground."""
+
+KINDS = {
+    "fluorescence": "fluorescence",
+    "histology": "histology (stained, RGB)",
+    "transmitted": "transmitted light (phase, DIC)",
+    "natural": "natural photographs",
+}
+KIND_TIP = (
+    "Chooses what should not matter: random changes of a patch that the map learns to ignore.\n"
+    "Fluorescence: any direction; each channel varies in brightness on its own.\n"
+    "Histology: any direction; colour means something and varies a little.\n"
+    "Transmitted light (bright field, phase contrast, DIC): any direction; brightness and\n"
+    "contrast vary a little, halos and shades stay.\n"
+    "Natural photographs: there is an up and a down, and colour says little."
+)
+LOOKS = {
+    "fluorescence": "fluorescence",
+    "histology": "stained tissue or cells",
+    "transmitted": "transmitted light",
+}
 
 COLOR_ONLY = ("saturation", "hue")
 """Of colour jitter, what images leave out that are not RGB."""
@@ -27,8 +48,8 @@ def _share(name: str, title: str, tip: str) -> Field:
     return Field(name, title, tip, 0, 1, factor=100, unit=" %")
 
 
-def _chance(title: str = "Share of views") -> Field:
-    return _share("probability", title, "Share of the views that are changed in this way.")
+def _chance(title: str = "Probability") -> Field:
+    return _share("probability", title, "How often this change is made.")
 
 
 def _change(name: str, title: str, tip: str) -> Field:
@@ -42,7 +63,7 @@ def _times(name: str, title: str, tip: str, least: float, most: float) -> Field:
 def _rows() -> list[AugmentationRow]:
     return [
         AugmentationRow("crop", "Crop, enlarge", "A part of the patch, enlarged to a view.", [
-            Field("area", "", "Share of the patch that is seen.", 0.05, 1, factor=100, unit=" %"),
+            Field("area", "", "How much of the patch is seen.", 0.05, 1, factor=100, unit=" %"),
             _times("aspect", "Side ratio", "Width by height of that part.",
                    0.5, 2),
         ]),
@@ -57,13 +78,13 @@ def _rows() -> list[AugmentationRow]:
             Field("degrees", "", "Slanted by up to so much, either way.", 0, 30, steps=2,
                   unit="°", sign="± ", decimals=1),
         ]),
-        AugmentationRow("flips", "Mirror", "Mirrored, each way in a share of the views.", [
-            _share("horizontal", "Left to right", "Share of the views mirrored left to right."),
-            _share("vertical", "Top to bottom", "Share of the views mirrored top to bottom."),
+        AugmentationRow("flips", "Mirror", "Mirrored, with a probability for each way.", [
+            _share("horizontal", "Left to right", "Probability of mirroring left to right."),
+            _share("vertical", "Top to bottom", "Probability of mirroring top to bottom."),
         ], unfolded=True),
         AugmentationRow("intensity", "Brightness", "Each channel brighter or darker on its own.", [
             _times("gain", "", "Brightness times this.", 0.05, 3),
-            Field("offset", "Background", "Added everywhere: share of the range of values.",
+            Field("offset", "Background", "Added to every pixel, in % of the range of values.",
                   -0.5, 0.5, factor=100, unit=" %"),
             _times("gamma", "Contrast", "Gamma: above 1 dark parts get darker, below 1 brighter.",
                    0.3, 3),
@@ -86,7 +107,7 @@ def _rows() -> list[AugmentationRow]:
             _chance(),
         ]),
         AugmentationRow("noise", "Noise", "Grain, as of a camera in the dark.", [
-            Field("sigma", "", "Standard deviation: share of the range of values.", 0, 0.3,
+            Field("sigma", "", "Standard deviation, in % of the range of values.", 0, 0.3,
                   steps=200, factor=100, unit=" %", decimals=1),
             _chance(),
         ]),
@@ -111,13 +132,10 @@ class ViewsForm(QWidget):
         super().__init__()
         self._rgb, self._channels = False, 1
         self._chosen = False
+        self._look: Look | None = None
         self.kind = Choice(
-            [("fluorescence", "fluorescence"), ("histology (stained, RGB)", "histology"),
-             ("natural photographs", "natural"), ("custom", CUSTOM)],
-            "What may differ between two views of one patch, which the map takes to be alike.\n"
-            "Fluorescence: any direction; each channel varies in brightness on its own.\n"
-            "Histology: any direction; colour means something and varies a little.\n"
-            "Natural photographs: there is an up and a down, and colour says little.",
+            [*((title, name) for name, title in KINDS.items()), ("custom", CUSTOM)],
+            KIND_TIP,
         )  # fmt: skip
         self.rows = {row.name: row for row in _rows()}
         self.advice = QLabel()
@@ -162,12 +180,26 @@ class ViewsForm(QWidget):
         self._show(augmentations)
         self.changed.emit()
 
-    def follow_images(self, rgb: bool, channels: int) -> None:
-        """Offer what applies to these images, and guess their kind unless the user chose one."""
+    @property
+    def chosen(self) -> bool:
+        """Whether the user chose or changed anything, so that nothing is suggested any more."""
+        return self._chosen
+
+    @property
+    def suggested(self) -> Look:
+        """The kind that suits the images, by how they look, or by RGB before they were read."""
+        return self._look or ("histology" if self._rgb else "fluorescence")
+
+    def follow_images(self, rgb: bool, channels: int, look: Look | None = None) -> None:
+        """Offer what applies to these images, and suggest their kind unless the user chose one.
+
+        ``look``: as of `look_of`; that of before is kept until they are read.
+        """
+        if look is not None or rgb != self._rgb:
+            self._look = look
         self._rgb, self._channels = rgb, channels
         before = self.augmentations()
-        guessed = VIEWS["histology" if rgb else "fluorescence"]
-        self._show(before if self._chosen else guessed)
+        self._show(before if self._chosen else VIEWS[self.suggested])
         if self.augmentations() != before:
             self.changed.emit()
 
@@ -199,6 +231,10 @@ class ViewsForm(QWidget):
         kinds = (kind for kind, known in VIEWS.items() if known == augmentations)
         self.kind.choose(next(kinds, CUSTOM))
         sentences = advice(augmentations, self._rgb, self._channels)
+        if self._look is not None and self.kind.value in LOOKS and self.kind.value != self._look:
+            sentences.insert(
+                0, f"These images look like {LOOKS[self._look]}: see Images are, above."
+            )
         self.advice.setText("<br>".join(f"\N{BULLET} {escape(text)}" for text in sentences))
         self.advice.setVisible(bool(sentences))
         self.preview.show_augmentations(augmentations)
