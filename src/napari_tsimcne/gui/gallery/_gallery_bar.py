@@ -133,7 +133,8 @@ class GalleryBar(QWidget):
     def _show(self, *, ranking: bool, title: str) -> None:
         self._title = title
         # Nothing moves while it says that something is being done, or is framed.
-        texts = (title, f"100 framed of {title}", SEARCHING)
+        framed = "" if title.startswith("0 ") else f"100 framed of {title}"
+        texts = (title, framed, SEARCHING)
         longest = max(texts, key=self.title.fontMetrics().horizontalAdvance)
         self.title.setMinimumWidth(self.title.fontMetrics().horizontalAdvance(longest))
         self.show_busy(self._doing)

@@ -41,6 +41,7 @@ class Step(QWidget):
         # Room for two lines, also of one: a text that grows by a word would move all below it.
         self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing() + 2)
         self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        self.summary.hide()
         self.content = QWidget()
         self._fields = QVBoxLayout(self.content)
         self._fields.setContentsMargins(4, 0, 0, 4)
