@@ -124,7 +124,7 @@ def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
         "field 0": "cells 0", "field 1": "cells 1"
     }  # fmt: skip
     patches.labels.choose(viewer.layers["cells 1"])
-    assert "does not begin where the image 'field 0' does" in told(dock)
+    assert "does not lie over the image 'field 0'" in told(dock)
     patches.labels.choose_over_each()
     del viewer.layers["cells 1"]
     assert "does not begin where the image 'field 1' does" in told(dock)

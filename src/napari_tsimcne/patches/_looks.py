@@ -67,12 +67,12 @@ def look_of(images: Sequence[ImageSource]) -> Look:
 def _middle(image: ImageSource) -> np.ndarray:
     """Values (C, h, w) in the middle of an image, of its middle plane, at a low resolution."""
     level = image.level_for(max(image.height_width) / SIDE)
-    parts = [
-        slice(max(0, (length - SIDE) // 2), max(0, (length - SIDE) // 2) + min(length, SIDE))
+    rows, columns = (
+        slice(first := max(0, (length - SIDE) // 2), first + min(length, SIDE))
         for length in image.level_height_width(level)
-    ]
+    )
     t, z = image.length("T") // 2, image.planes[len(image.planes) // 2]
-    return image.read(t, z, *parts, level=level)
+    return image.read(t, z, rows, columns, level=level)
 
 
 def _has_bright_background(values: np.ndarray) -> bool:
