@@ -68,7 +68,7 @@ def kept_apart(columns: pd.DataFrame, reserved: Collection[str] = RESERVED) -> p
 def renamed_text(names: Mapping[str, str]) -> str:
     """Say which columns are kept under another name; empty: none."""
     listed = ", ".join(f"'{old}' as '{new}'" for old, new in names.items())
-    return f"names that the map uses itself: {listed} is kept" if listed else ""
+    return f"columns are renamed, as the map has its own of that name: {listed}" if listed else ""
 
 
 def columns_renamed(names: Iterable[str]) -> dict[str, str]:
