@@ -334,3 +334,15 @@ def test_names_that_are_no_utf_8_survive(tmp_path):
     text.encode()
     again = ImageRecord.model_validate(json.loads(text))
     assert again.path == path and again.open().name == image.name
+
+
+def test_a_run_finds_images_whose_letters_another_system_writes_otherwise(tmp_path):
+    from napari_tsimcne import Grid, Recipe, Run
+    from napari_tsimcne.runs import missing_images
+
+    name = "Z\u00fcrich.tif"
+    tifffile.imwrite(tmp_path / name, np.random.default_rng(0).integers(0, 9, (64, 64), np.uint8))
+    images = open_images(tmp_path / name).images
+    Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=8), batch_size=16))
+    (tmp_path / name).rename(tmp_path / unicodedata.normalize("NFD", name))
+    assert not missing_images(Run.open(tmp_path / "run"))

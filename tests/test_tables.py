@@ -290,10 +290,11 @@ def test_runs_that_hold_such_a_column_open_with_it_renamed(tmp_path):
     run = Run.create(
         tmp_path / "run", [image], recipe, measure=lambda table: table.assign(cluster="mine")
     )
-    assert set(run.table["cluster (metadata)"]) == {"mine"}
+    assert set(run.table["cluster (metadata)"]) == {"mine"} and not run.renamed
     stored = pd.read_parquet(tmp_path / "run" / "patches.parquet")
     stored = stored.rename(columns={"cluster (metadata)": "cluster"}).assign(map_x=7)
     stored.to_parquet(tmp_path / "run" / "patches.parquet", index=False)
     again = Run.open(tmp_path / "run").table
     assert set(again["cluster (metadata)"]) == {"mine"} and set(again["map_x (metadata)"]) == {7}
     assert "cluster" not in again
+    assert "'cluster' as 'cluster (metadata)'" in Run.open(tmp_path / "run").renamed

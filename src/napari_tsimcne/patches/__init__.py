@@ -20,7 +20,14 @@ from napari_tsimcne.patches._store import (
     open_store,
     write_rows,
 )
-from napari_tsimcne.patches._table import COLUMNS, columns_renamed, kept_apart, validate_table
+from napari_tsimcne.patches._table import (
+    COLUMNS,
+    columns_renamed,
+    kept_apart,
+    renamed,
+    renamed_text,
+    validate_table,
+)
 
 __all__ = [
     "COLUMNS",
@@ -57,6 +64,8 @@ __all__ = [
     "read_labels",
     "read_metadata",
     "read_points",
+    "renamed",
+    "renamed_text",
     "sampled_rows",
     "validate_table",
     "write_rows",

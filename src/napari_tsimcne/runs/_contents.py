@@ -7,9 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.patches import kept_apart, open_array, validate_table
+from napari_tsimcne.patches import (
+    kept_apart,
+    open_array,
+    renamed,
+    renamed_text,
+    validate_table,
+)
 from napari_tsimcne.runs._files import read_or_explain
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._parquet import parse_table, read_table
@@ -40,6 +47,12 @@ def read_patches(path: Path, count: int, images: Iterable[ImageRecord]) -> pd.Da
     """
     names = {record.name for record in images}
     return read_or_explain(path, lambda p: _checked(parse_table(p, count)[0], count, names))
+
+
+def renamed_in(path: Path) -> str:
+    """Say which columns of a stored patch table were renamed as it was read; empty: none."""
+    names = read_or_explain(path, pq.read_schema).names
+    return renamed_text(renamed(names))
 
 
 def _checked(table: pd.DataFrame, count: int, names: set[str]) -> pd.DataFrame:

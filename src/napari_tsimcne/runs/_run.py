@@ -28,7 +28,7 @@ from napari_tsimcne.patches import (
 )
 from napari_tsimcne.recipe import Grid, Objects, Recipe
 from napari_tsimcne.runs._binding import check_bound, quick_digest
-from napari_tsimcne.runs._contents import read_features, read_map, read_patches
+from napari_tsimcne.runs._contents import read_features, read_map, read_patches, renamed_in
 from napari_tsimcne.runs._files import (
     cannot_write,
     check_room,
@@ -214,6 +214,14 @@ class Run:
         return cls(folder, info, recipe, table)
 
     # --- what it holds ------------------------------------------------------------------------
+
+    @property
+    def renamed(self) -> str:
+        """Says which columns of its table have another name here than in its file; or nothing.
+
+        Earlier versions stored them under names that the map uses itself.
+        """
+        return renamed_in(self.folder / TABLE)
 
     @property
     def store(self) -> np.ndarray:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari.utils.notifications import show_warning
+from napari.utils.notifications import show_info, show_warning
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDialog
 
 from napari_tsimcne.gui._explorer import Explorer
-from napari_tsimcne.gui._sentences import left_out
+from napari_tsimcne.gui._sentences import capital, left_out
 from napari_tsimcne.gui.dialogs._add_images import AddImages
 from napari_tsimcne.gui.dialogs._compare import CompareJob, CompareSeeds
 from napari_tsimcne.gui.dialogs._moved import MovedImages
@@ -65,10 +65,12 @@ class MapJobs(QObject):
         self.moved.ask(explorer.run, again=True)
 
     def tell_what_is_missing(self, run: Run) -> None:
-        """Tell of additions to a run that cannot be opened, and ask where missing images are."""
+        """Tell of additions that cannot be opened and columns renamed; ask for missing images."""
         refused = refused_additions(run)
         if refused:
             show_warning(f"Added images are missing. {left_out(refused)}")
+        if run.renamed:
+            show_info(f"{capital(run.renamed)}.")
         self.moved.ask(run)
 
     def leave_map(self) -> None:
