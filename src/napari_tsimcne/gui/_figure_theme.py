@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import Collection
 from matplotlib.colors import ListedColormap, to_hex, to_rgba_array
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
@@ -43,7 +44,11 @@ def in_theme(figure: Figure, ink: str) -> None:
         elif isinstance(artist, Text):
             # Numbers in wells stay white or black.
             artist.set_color(_instead(artist.get_color(), {before[0]: ink}))
-        elif isinstance(artist, Collection):
+        elif isinstance(artist, ContourSet):
+            # Else its one colour would be given to it again, as to a scale.
+            artist.set_array(None)
+            artist.set_edgecolor(ink)
+        elif isinstance(artist, Collection) and artist.get_array() is None:
             artist.set_facecolor(_all_instead(artist.get_facecolor(), changed))
             artist.set_edgecolor(_all_instead(artist.get_edgecolor(), changed))
         elif isinstance(artist, Patch) and artist.axes is None and artist is not figure.patch:
