@@ -189,7 +189,7 @@ def difference_figure(
         line = Line2D([], [], color=INK, linewidth=1.2)
         figure.legend(
             [line], [f"p ≤ {SIGNIFICANT:g}, corrected for the whole map"],
-            loc="outside lower left", frameon=False, fontsize=8,
+            loc="outside lower left", frameon=False, fontsize=8, labelcolor=INK,
         )  # fmt: skip
     axes.set_xlim(x.min() - 2 * found.bandwidth, x.max() + 2 * found.bandwidth)
     axes.set_ylim(y.min() - 2 * found.bandwidth, y.max() + 2 * found.bandwidth)
