@@ -29,6 +29,9 @@ HEAD = 1000
 FEWEST_ORDERED = 3
 """Different numbers that have an order to show."""
 
+DOSES = ("dose", "conc", "dilution", "level", "titer", "titre", "amount")
+"""Words in the name of a column whose fractions may be levels."""
+
 DECADES = 100
 """Times the smallest that the largest of few fractions is, where these are levels."""
 
@@ -220,7 +223,8 @@ def gradient_of(column: pd.Series) -> Classes:
 def has_kinds(column: pd.Series) -> bool:
     """Tell whether a column can be coloured as classes or as a gradient of few levels.
 
-    These are at most 12 different numbers that are whole, or span two powers of ten, as doses do.
+    These are at most 12 different numbers that are whole; or, of doses by the column's name, that
+    span two powers of ten.
     """
     if is_text(column) or is_truth(column):
         return False
@@ -230,7 +234,8 @@ def has_kinds(column: pd.Series) -> bool:
         return False
     if _few_whole(known):
         return True
-    if len(pd.unique(known[:HEAD])) > MOST_WHOLE_NUMBERS:
+    dosed = word_of(str(column.name or ""), DOSES) is not None
+    if not dosed or len(pd.unique(known[:HEAD])) > MOST_WHOLE_NUMBERS:
         return False
     above = known[known > 0]
     few = len(pd.unique(known)) <= MOST_WHOLE_NUMBERS
