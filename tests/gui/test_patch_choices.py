@@ -43,6 +43,8 @@ def dock(viewer, tmp_path):
     """The dock in a viewer with a field of cells."""
     add_cells(viewer)
     dock = add_dock(viewer, tmp_path / "run")
+    # The Labels layer that is open suggests objects.
+    dock.form.patches.kind.choose(Grid)
     viewer.layers.selection.active = viewer.layers["DNA"]
     return dock
 
@@ -433,3 +435,30 @@ def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path):
     assert dock.form.patches.patches() == recipe.patches.model_copy(update={"pixels": 24})
     row = dock.explorer.run.table.iloc[12]
     assert dock.explorer.link.patch_at((row.y, row.x)) == 12
+
+
+# --- suggestions --------------------------------------------------------------------------------
+
+
+def test_a_labels_layer_over_the_images_suggests_objects_until_one_chooses(viewer, qtbot, tmp_path):
+    field = synthetic_field(cells=3)
+    viewer.add_image(field.image[0], name="DNA")
+    dock = add_dock(viewer, tmp_path / "run")
+    patches = dock.form.patches
+    wait_for(dock, qtbot, "9 patches")
+    assert patches.kind.value is Grid
+    # Neither one without objects, nor one elsewhere.
+    viewer.add_labels(np.zeros_like(field.labels), name="new")
+    viewer.add_labels(field.labels, name="elsewhere", translate=(500, 0))
+    qtbot.wait(100)
+    assert patches.kind.value is Grid
+    del viewer.layers["new"], viewer.layers["elsewhere"]
+    viewer.add_labels(field.labels, name="cells")
+    qtbot.waitUntil(lambda: "objects suggested by the open Labels" in told(dock), timeout=30_000)
+    assert patches.kind.value is Objects
+    del viewer.layers["cells"]
+    qtbot.waitUntil(lambda: patches.kind.value is Grid)
+    patches.kind.choose(Grid)
+    viewer.add_labels(field.labels, name="cells")
+    qtbot.wait(100)
+    assert patches.kind.value is Grid

@@ -8,11 +8,9 @@ import os
 import numpy as np
 import pytest
 from driving import TRAINING_MS, add_dock, let_layout_settle, needs_display, press_train
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 
-from napari_tsimcne.gui.dialogs._at_close import Stopping
 from napari_tsimcne.runs import Run, is_training, unfinished_runs
 from napari_tsimcne.samples import synthetic_field
 
@@ -144,36 +142,6 @@ def test_a_training_outlives_its_window_and_is_found_again(
     wait_for(dock, qtbot, "epoch")
     assert dock.explorer.run.folder == folder.resolve() and not dock.unfinished.isVisible()
     assert dock.panel.curve.stages["features"]
-
-
-def stopping_dialog():
-    shown = [w for w in QApplication.topLevelWidgets() if isinstance(w, Stopping)]
-    return next((dialog for dialog in shown if dialog.isVisible()), None)
-
-
-@pytest.mark.parametrize("pressed", ["quit_now", "stay"])
-def test_quitting_with_a_map_is_seen_and_can_be_skipped(
-    dock, viewer, folder, qtbot, pressed, monkeypatch
-):
-    job = start(dock, qtbot, (100_000, 2), "epoch")
-    # The child does not hear of it yet: as where the map takes long.
-    monkeypatch.setattr(job, "stop", lambda: None)
-    dock.ask_at_close = lambda: "stop"
-    seen = []
-
-    def press():
-        dialog = stopping_dialog()
-        if dialog is None:
-            QTimer.singleShot(50, press)
-            return
-        seen.append(dialog.text.text())
-        QTest.mouseClick(getattr(dialog, pressed), Qt.MouseButton.LeftButton)
-
-    QTimer.singleShot(50, press)
-    window = viewer.window._qt_window
-    window.close()
-    assert "(0 s)" in seen[0] and is_training(folder)
-    assert window.isVisible() == (pressed == "stay") == (dock.job is not None)
 
 
 def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):

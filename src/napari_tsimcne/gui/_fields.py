@@ -82,6 +82,31 @@ class Choice(QComboBox):
             self.setCurrentIndex(0)
 
 
+class SuggestedChoice(Choice):
+    """A choice that follows suggestions until something is ``chosen``, also the same again."""
+
+    def __init__(self, options: Sequence[tuple[str, Any]], tip: str) -> None:
+        super().__init__(options, tip)
+        self.chosen = self._suggesting = False
+        self.activated.connect(self._note_choice)
+        self.currentIndexChanged.connect(self._note_choice)
+
+    def choose(self, value: Any) -> None:
+        """Choose a value: no suggestion changes it any more."""
+        self.chosen = True
+        super().choose(value)
+
+    def suggest(self, value: Any) -> None:
+        """Take a value unless something was chosen."""
+        if not self.chosen and self.value != value:
+            self._suggesting = True
+            super().choose(value)
+            self._suggesting = False
+
+    def _note_choice(self) -> None:
+        self.chosen = self.chosen or not self._suggesting
+
+
 class LayerChoice(Choice):
     """A choice among the viewer's layers of one kind; follows them as they come, go, are renamed.
 

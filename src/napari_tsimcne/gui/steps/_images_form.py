@@ -341,11 +341,12 @@ class ImagesForm(QWidget):
     def lie_under_labels(self, inputs: Inputs, patches: PatchForm) -> bool:
         """Whether a Labels layer with objects lies over each of these images."""
         labels = patches.labels
-        if not labels.candidates() or all(map(_is_blank, labels.candidates())):
-            return False
+        filled = [layer for layer in labels.candidates() if not _is_blank(layer)]
         layer = labels.layer if len(inputs.images) == 1 else None
+        if not filled or (layer is not None and layer not in filled):
+            return False
         try:
-            with_labels(inputs, layer, labels.candidates())
+            with_labels(inputs, layer, filled)
         except ValueError:
             return False
         return True

@@ -14,6 +14,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._fields import (
     Choice,
     LayerChoice,
+    SuggestedChoice,
     add_rows,
     double_spin,
     form_layout,
@@ -64,9 +65,6 @@ class PatchForm(QWidget):
         self._detail_form = form_layout()
         self._build(viewer)
         self._layers = self._of_layers()
-        self._kind_chosen = self._suggesting = False
-        self.kind.currentIndexChanged.connect(self._note_kind)
-        self.kind.activated.connect(self._note_kind)
         self.kind.currentIndexChanged.connect(self._take_size)
         for field in (self.kind, self.edges, self.surroundings, self.depth_method,
                       self.background_method):  # fmt: skip
@@ -94,7 +92,7 @@ class PatchForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._form)
-        self.kind = Choice(
+        self.kind = SuggestedChoice(
             [("on a grid", Grid), ("around objects", Objects), ("around points", Points)],
             "Where patches are cut: all over the images, one an object of a label image,\n"
             "or one a point of a Points layer.",
@@ -223,26 +221,18 @@ class PatchForm(QWidget):
 
     def suggest_objects(self, suggested: bool) -> None:
         """Begin with objects, or else a grid, unless the user has chosen how patches are cut."""
-        kind = Objects if suggested else Grid
-        if self._kind_chosen or self.kind.value is kind:
-            return
-        self._suggesting = True
-        self.kind.choose(kind)
-        self._suggesting = False
+        self.kind.suggest(Objects if suggested else Grid)
 
     @property
     def suggested(self) -> str:
         """Why patches are cut around objects, where the user has not chosen it."""
-        if self._kind_chosen or self.kind.value is not Objects:
+        if self.kind.chosen or self.kind.value is not Objects:
             return ""
         return "objects suggested by the open Labels layer"
 
     def forget_choice_of_kind(self) -> None:
         """Let the kind be suggested again: it was not chosen for the images that are open."""
-        self._kind_chosen = False
-
-    def _note_kind(self) -> None:
-        self._kind_chosen = self._kind_chosen or not self._suggesting
+        self.kind.chosen = False
 
     def _on_layers(self) -> None:
         """Tell of layers that are chosen anew, or can be; not of any others that come or go."""
@@ -369,7 +359,6 @@ class PatchForm(QWidget):
 
     def show_recipe(self, recipe: Recipe) -> None:
         """Take what a run was cut by, where its images allow it."""
-        self._kind_chosen = True
         patches, depth, background = recipe.patches, recipe.depth, recipe.background
         self.kind.choose(type(patches))
         self.unit.choose(patches.unit)
