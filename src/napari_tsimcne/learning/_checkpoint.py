@@ -162,6 +162,9 @@ def restore_optimizers(optimizers: Sequence[Optimizer], tensors: dict[str, Tenso
             if value.shape == weight.shape:
                 # Fused optimisers walk through memory: moments must lie there as their weight does.
                 value = torch.empty_like(weight, dtype=value.dtype).copy_(value)
+            else:
+                # Counts of steps go up in place: the checkpoint may be needed again.
+                value = value.clone()
             state.setdefault(int(number), {})[key] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 
 COSTS = {
-    Kind.FULL_STEP: 6.0, Kind.FROZEN_STEP: 2.0, Kind.CACHED_STEP: 0.3, Kind.FEATURES: 1.0,
+    Kind.FULL_STEP: 6.0, Kind.FROZEN_STEP: 2.0, Kind.CACHED_STEP: 0.04, Kind.FEATURES: 1.0,
     Kind.PAIRS: 4e-6, Kind.EMBED: 1.0,
 }  # fmt: skip
 """Of one image, view or pair, relative to a forward pass of one view: a guess until it is timed.

@@ -34,6 +34,7 @@ def batch_sizes(patches: int, batch: int, least: int = SMALL_BATCH) -> list[int]
     All are of ``batch`` patches but the last. Where that would have fewer than ``least``, the last
     two share their patches evenly, or are one where these do not suffice for two.
     """
+    least = min(least, batch)
     whole, rest = divmod(patches, batch)
     sizes = [batch] * whole + [rest] * bool(rest)
     if len(sizes) > 1 and sizes[-1] < least:
