@@ -227,7 +227,8 @@ def test_a_level_of_a_layer_with_fewer_planes_is_none():
 
 
 def test_every_unit_of_length_has_one_name_and_one_size():
-    names = {"\u212b": "Å", "A\u030a": "Å", "angstrom": "Å", "um": "µm", "\u03bcm": "µm",
+    names = {"\u212b": "Å", "\\u00C5": "Å", "\\u00b5m": "µm", "A\u030a": "Å",
+             "angstrom": "Å", "um": "µm", "\u03bcm": "µm",
              "\u00b5m": "µm", "micron": "µm", "Micron": "µm", "MICROMETER": "µm", "pm": "pm",
              "Pm": "Pm", "Mm": "Mm", "mm": "mm", "inch": "in", "thou": "thou", "foot": "ft",
              "kilometer": "km", "NM": "nm", "reference frame": "pixel", None: "pixel"}  # fmt: skip

@@ -136,6 +136,7 @@ def test_lines_and_columns_that_say_nothing_are_passed_over(read):
     found, told = read(text)
     assert found.to_dict("list") == {"image": ["a.tif", "b.tif"], "dose": [1, 2]} and not told
     assert list(read("#image\tdose\na.tif\t1\n")[0]) == ["image", "dose"]
+    assert list(read("# all\n# x,y,z\nimage,dose\na.tif,1\n")[0]) == ["image", "dose"]
     for index in ("", "Unnamed: 0"):
         assert list(read(f"{index},image,dose\n0,a.tif,1\n1,b.tif,2\n")[0]) == ["image", "dose"]
     found, told = read("image,,dose\na.tif,left,1\n")

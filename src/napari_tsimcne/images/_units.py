@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from math import isfinite
 from typing import Any
@@ -45,7 +46,7 @@ _NAMES = {
               "reference_frame", "referenceframe"),
 }  # fmt: skip
 _FURTHER = {
-    "µm": ("um", "micron", "microns", "mikrometer", "mikron", "\\u00b5m", "&micro;m", "Âµm"),
+    "µm": ("um", "micron", "microns", "mikrometer", "mikron", "&micro;m", "Âµm"),
     "dam": ("dekameter", "dekametre"), "fm": ("fermi",),
 }  # fmt: skip
 _UNITS = {name: unit for names in (_NAMES, _FURTHER) for unit, all_names in names.items()
@@ -53,13 +54,17 @@ _UNITS = {name: unit for names in (_NAMES, _FURTHER) for unit, all_names in name
 _SHORT_IN_ANY_CASE = {"nm", "um", "µm", "mm", "cm", "px"}
 """Further units of two letters mean another in capitals, as pm and Pm."""
 
+_CODE = re.compile(r"\\u([0-9a-fA-F]{4})")
+
 SMALLEST, LARGEST = 1e-7, 1e9
 """Sides of a pixel in µm, beyond which a file that states them is not believed: 0.1 pm and 1 km."""
 
 
 def standard_unit(name: Any) -> str:
     """Return a key of `MICROMETRES` or ``pixel``; an unknown unit as it is."""
-    text = unicodedata.normalize("NFKC", str("" if name is None else name)).strip().strip("\0")
+    # ImageJ writes letters that are not ASCII by their codes.
+    text = _CODE.sub(lambda code: chr(int(code[1], 16)), str("" if name is None else name))
+    text = unicodedata.normalize("NFKC", text).strip().strip("\0")
     # Of the two letters that look the same, the micro sign is the standard name's.
     text = text.replace("μ", "µ")
     lower = text.lower()

@@ -141,7 +141,7 @@ def _split(text: str, where: str) -> tuple[list[str], list[list[str]]]:
         first += 1
     given = re.fullmatch(r'"?sep=(.)"?[;,\t ]*', lines[first] if lines[first:] else "", re.I)
     first += given is not None
-    while first < len(lines) and (not lines[first].strip() or _is_comment(lines[first])):
+    while first < len(lines) and (not lines[first].strip() or _is_comment(lines[first:])):
         first += 1
     lines = lines[first:]
     if not lines:
@@ -173,12 +173,17 @@ def _split(text: str, where: str) -> tuple[list[str], list[list[str]]]:
     return header, [[*row, *[""] * (length - len(row))][:length] for row in rows]
 
 
-def _is_comment(line: str) -> bool:
-    """Whether a line before the column names is none of them, though they may begin with #."""
-    if not line.lstrip('"').startswith("#"):
+def _is_comment(lines: Sequence[str]) -> bool:
+    """Whether the first line is a comment, and not column names behind a #, as NumPy writes them."""
+    if not lines[0].lstrip('"').startswith("#"):
         return False
+    following = next((line for line in lines[1:] if line.strip()), "#")
+    return following.lstrip('"').startswith("#") or not _has_names(lines[0]) or _has_names(following)
+
+
+def _has_names(line: str) -> bool:
     names = re.split(rf"[{SEPARATORS}]", line.lstrip('"# '))
-    return len(names) < 2 or not any(tidy(name).casefold() in _IMAGES for name in names)
+    return len(names) > 1 and any(tidy(name).strip('"').casefold() in _IMAGES for name in names)
 
 
 def _is_known(name: str) -> bool:
