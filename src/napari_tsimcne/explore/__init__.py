@@ -1,6 +1,7 @@
 """The map explored: selection, clusters, colours, neighbours, checks. Models only, no window."""
 
 from napari_tsimcne.explore._assign import assign_by_number
+from napari_tsimcne.explore._channel_colors import channel_colormaps, channel_colors
 from napari_tsimcne.explore._classes import MISSING_COLOR, PLAIN_COLOR
 from napari_tsimcne.explore._cluster_table import (
     cluster_table,
@@ -135,6 +136,8 @@ __all__ = [
     "by_column",
     "by_similarity",
     "chance",
+    "channel_colormaps",
+    "channel_colors",
     "class_colors",
     "cluster_modes",
     "cluster_stability",

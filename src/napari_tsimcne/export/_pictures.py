@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.colors import to_hex
 
-from napari_tsimcne.explore import composite, rgb_pictures
+from napari_tsimcne.explore import channel_colors, composite, rgb_pictures
 from napari_tsimcne.runs import Run
 
 
@@ -36,13 +36,6 @@ class Pictures:
         return self.draw(rows)
 
 
-COLORS = (
-    (0.13, 0.68, 0.97), (0.97, 0.68, 0.13), (0.58, 0.13, 0.58), (0.0, 1.0, 0.0),
-    (1.0, 1.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0),
-)  # fmt: skip
-"""Of channels at their brightest, in turn; as the viewer shows them at first."""
-
-
 def patch_pictures(run: Run) -> Pictures:
     """Return what makes pictures of a run's patches, in the ranges of their channels."""
     store, margin = run.store, run.recipe.margin or 0
@@ -54,7 +47,7 @@ def patch_pictures(run: Run) -> Pictures:
             name, run.info.channels)])
         for name in run.table["image"].unique()
     }  # fmt: skip
-    colors = _ramps(store.shape[1])
+    colors = _ramps([channel.name for channel in run.info.channels])
 
     def pictures(rows: np.ndarray) -> np.ndarray:
         rows = np.asarray(rows, np.intp)
@@ -85,9 +78,7 @@ def patch_side(run: Run) -> str:
     return f"{patches.size:.4g} px"
 
 
-def _ramps(channels: int) -> np.ndarray:
-    """Colours of each channel from black on, (C, 256, 3); a single one is grey."""
-    brightest = [(1.0, 1.0, 1.0)] if channels == 1 else [
-        COLORS[i % len(COLORS)] for i in range(channels)
-    ]  # fmt: skip
-    return np.linspace(0, 1, 256)[None, :, None] * np.array(brightest)[:, None, :]
+def _ramps(channels: Sequence[str]) -> np.ndarray:
+    """Colours of each channel from black on, (C, 256, 3), by its name."""
+    brightest = np.array(channel_colors(channels))
+    return np.linspace(0, 1, 256)[None, :, None] * brightest[:, None, :]

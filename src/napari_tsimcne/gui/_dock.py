@@ -18,8 +18,15 @@ from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
 from napari_tsimcne.gui.images._image_view import ImageView
-from napari_tsimcne.gui.images._open import link_addition, link_images, link_inputs, still_there
+from napari_tsimcne.gui.images._open import (
+    images_of_run,
+    link_addition,
+    shown_layers,
+    still_there,
+    warn_of,
+)
 from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.images._showing import Showing
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.jobs._job import Job
 from napari_tsimcne.gui.jobs._map_jobs import MapJobs
@@ -65,6 +72,10 @@ class TsimcneDock(QWidget):
         self.advisors = Advisor(self), Advisor(self)
         self.image_view = ImageView(viewer, self)
         self.explorer: Explorer | None = None
+        self._opened: Run | None = None
+        """Whose images are being opened."""
+        self._view_waits = False
+        """Whether the view is fitted once the first image is shown."""
         self.ask_at_close: Callable[[], AtClose] = lambda: ask_at_close(self.window())
         self._window_closing = False
         self._build()
@@ -77,6 +88,10 @@ class TsimcneDock(QWidget):
         self.unfinished = UnfinishedRuns()
         self.unfinished.attach_wanted.connect(self._open_chosen)
         self.unfinished.resume_wanted.connect(self._resume_chosen)
+        self.showing = Showing(self.viewer)
+        self.showing.shown.connect(self._on_shown)
+        self.showing.lost.connect(warn_of)
+        self.showing.ended.connect(self._on_all_shown)
         self.form = TrainingForm(self.viewer, *self.advisors)
         self.form.changed.connect(self._refresh)
         self.form.found.connect(self._refresh)
@@ -105,7 +120,7 @@ class TsimcneDock(QWidget):
         self.map_jobs.compared.connect(self._on_compared)
         content = QWidget()
         layout = QVBoxLayout(content)
-        for widget in (self.unfinished, self.form, self.map_step):
+        for widget in (self.unfinished, self.showing, self.form, self.map_step):
             layout.addWidget(widget)
         layout.addStretch()
         outer = QVBoxLayout(self)
@@ -192,14 +207,13 @@ class TsimcneDock(QWidget):
         self.column.look_at(self.panel)
         if self.explorer is not None and self.explorer.run.folder == run.folder:
             return
-        inputs, before = self.job.inputs, len(self.viewer.layers)
+        inputs = self.job.inputs
         if inputs is None:
-            layers = link_images(self.viewer, run)
+            layers = shown_layers(self.viewer, run)
         else:
-            layers = link_inputs(self.viewer, run, inputs.layers)
-        if len(self.viewer.layers) > before:
-            self._look_at(layers)
+            layers = still_there(self.viewer, inputs.layers)
         self._set_run(run, open_exploration(run), layers)
+        self._show_images(run)
         if run.info.skipped:
             show_warning(self.map_panel.left_out.text())
 
@@ -251,14 +265,11 @@ class TsimcneDock(QWidget):
         # First: what is damaged is refused before anything is changed.
         exploration = open_exploration(run)
         remember_run(run.folder)
-        before = len(self.viewer.layers)
         self.form.outlines.setChecked(False)
-        layers = link_images(self.viewer, run)
-        # Once the images are there: they decide what can be chosen.
+        layers = shown_layers(self.viewer, run)
         self.form.show_recipe(run.recipe)
-        if len(self.viewer.layers) > before:
-            self._look_at(layers)
         self._set_run(run, exploration, layers)
+        self._show_images(run)
         self.map_jobs.tell_what_is_missing(run)
         if is_training(run.folder):
             job = TrainingJob(run.folder, self.form.training.device_name)
@@ -268,11 +279,34 @@ class TsimcneDock(QWidget):
         self.unfinished.look(run.folder)
         self._refresh()
 
-    def _look_at(self, layers: Mapping[str, LinkedLayer]) -> None:
-        """Show all images, of which some were just opened."""
-        self.image_view.fit()
-        if layers:
+    def _on_shown(self, layers: Mapping[str, LinkedLayer]) -> None:
+        """Link images that are shown now to the map."""
+        if self.explorer is None:
+            return
+        self.explorer.add_layers(layers)
+        if self._view_waits and layers:
+            self._view_waits = False
+            self.image_view.fit_later()
             self.viewer.layers.selection.active = next(iter(layers.values())).layer
+
+    def _on_all_shown(self) -> None:
+        if self._opened is not None:
+            self.image_view.fit_later()
+        if self._opened is not None and self.job is None:
+            # Now that the images are there: they decide what can be chosen.
+            self.form.show_recipe(self._opened.recipe)
+        self._opened = None
+
+    def _show_images(self, run: Run) -> None:
+        """Show the images of a run, as many as are wanted, while the window lives on."""
+        self._opened, self._view_waits = run, True
+        self.showing.ask_for(images_of_run(self.viewer, run))
+
+    def _show_image(self, name: str) -> None:
+        """Show one image of the run, as a patch of it is looked at."""
+        assert self.explorer is not None
+        run = self.explorer.run
+        self.showing.ask_for(images_of_run(self.viewer, run, [run.image(name)]))
 
     def _open_chosen(self, folder: Path) -> None:
         try:
@@ -289,12 +323,14 @@ class TsimcneDock(QWidget):
         self, run: Run, exploration: Exploration, layers: Mapping[str, LinkedLayer]
     ) -> None:
         self.map_jobs.leave_map()
+        self.showing.close_job()
         if self.explorer is not None:
             self.explorer.close()
             self.explorer = None
         self.map_step.leave_map()
         self.explorer = Explorer(self.viewer, run, exploration, layers, self)
         self.explorer.changed.connect(self._refresh)
+        self.explorer.image_wanted.connect(self._show_image)
         # The images have another room then.
         self.explorer.arranged.connect(self.image_view.fit_later)
         self._refresh()
@@ -313,10 +349,15 @@ class TsimcneDock(QWidget):
         """Show the patches that were put onto the map, with their images."""
         assert self.explorer is not None
         run = extended(Run.open(self.explorer.run.folder))
-        new: dict[str, LinkedLayer] = {}
+        there, busy = still_there(self.viewer, inputs.layers), self.showing.busy
         if isinstance(run, ExtendedRun):
-            new = link_addition(self.viewer, run, name, still_there(self.viewer, inputs.layers))
-        self._show_again(run, new)
+            new, request = link_addition(self.viewer, run, name, there)
+            self._show_again(run, new)
+            self.showing.ask_for(request)
+        else:
+            self._show_again(run)
+        if busy:
+            self._show_images(run)
         rows = run.table[run.table["added"] == name] if "added" in run.table else run.table[:0]
         unfamiliar = int(rows["unfamiliar"].sum()) if len(rows) else 0
         self._end_job(
@@ -328,9 +369,8 @@ class TsimcneDock(QWidget):
         """Show the images of the run that were found where they are now."""
         assert self.explorer is not None
         run = extended(Run.open(self.explorer.run.folder))
-        layers = link_images(self.viewer, run)
-        self._show_again(run, layers)
-        self._look_at(layers)
+        self._show_again(run)
+        self._show_images(run)
 
     def _on_compared(self, found: Comparison) -> None:
         """Tell how stable the map is, and let it be coloured by that."""
@@ -403,6 +443,7 @@ class TsimcneDock(QWidget):
             self.job.close()
             self.job = None
         self.form.release()
+        self.showing.close_job()
         self.image_view.release()
         self.map_jobs.release()
         for advisor in self.advisors:

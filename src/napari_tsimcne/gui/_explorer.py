@@ -22,6 +22,7 @@ from napari_tsimcne.gui.conditions._conditions import SOURCE as OF_CONDITIONS
 from napari_tsimcne.gui.conditions._conditions import ConditionsPanel
 from napari_tsimcne.gui.gallery._gallery import Gallery
 from napari_tsimcne.gui.images._crops import Crops
+from napari_tsimcne.gui.images._limits import show_ranges
 from napari_tsimcne.gui.images._link import ImageLink
 from napari_tsimcne.gui.images._outlines import LinkedLayer
 from napari_tsimcne.gui.map._map_copy import MapCopy
@@ -42,7 +43,8 @@ class Explorer(QObject):
     """Shows one run, and keeps what is done with it in its folder.
 
     ``changed`` is emitted when the selection has changed, or a dock was opened or closed;
-    ``arranged`` when the docks have found their room.
+    ``arranged`` when the docks have found their room; ``image_wanted`` with the name of an image
+    that is to be shown, as a patch of it is looked at.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class Explorer(QObject):
 
     changed = Signal()
     arranged = Signal()
+    image_wanted = Signal(str)
     _failed_to_save = Signal(str)
 
     def __init__(
@@ -71,6 +74,7 @@ class Explorer(QObject):
         super().__init__(beside)
         self.run, self.exploration = run, exploration
         self.coloring = Coloring(self.exploration)
+        show_ranges(run, layers)
         self.crops = Crops(run, layers)
         self.link = ImageLink(viewer, run, self.exploration, layers)
         self.keys = Keys(self.exploration, self)
@@ -95,6 +99,7 @@ class Explorer(QObject):
         self.exploration.moved.connect(self._on_moved)
         self.link.layers_changed.connect(self._follow_layers)
         self.link.let_go.connect(show_warning)
+        self.link.image_wanted.connect(self.image_wanted.emit)
         self.link.painting_ended.connect(self._on_painting_ended)
         if run.recipe.map_dimensions == 3:
             show_info("This map has three dimensions: the first two are shown.")
@@ -131,6 +136,11 @@ class Explorer(QObject):
             self._map_copy = None
         self.link.close()
         self.crops.close()
+
+    def add_layers(self, layers: Mapping[str, LinkedLayer]) -> None:
+        """Link further layers that show images of the run, by image name."""
+        show_ranges(self.run, layers)
+        self.link.add_layers(layers)
 
     # --- a map that is being learnt -----------------------------------------------------------
 

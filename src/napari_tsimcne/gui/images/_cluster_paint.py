@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 
 from napari_tsimcne.explore import NONE, Clusters
 from napari_tsimcne.gui._viewer import active_layer_kept
@@ -108,16 +108,26 @@ class ClusterPaint:
     def _add(self, linked: dict[str, LinkedLayer]) -> None:
         self._linked = linked
         painted = {name: self._painted(name, one) for name, one in linked.items()}
-        whole = (
-            joined(list(painted.values()), list(linked.values()), World.of(self._viewer))
-            if len(linked) > 1
-            else None
-        )
+        whole = self._joined(painted, list(linked))
         if whole is not None:
             self._add_layer("clusters", list(linked), whole)
             return
-        for name, one in painted.items():
-            self._add_layer(f"clusters of {name}", [name], one)
+        together: dict[Layer, list[str]] = {}
+        for name, one in linked.items():
+            together.setdefault(one.layer, []).append(name)
+        for layer, names in together.items():
+            title = layer.name if self._linked[names[0]].stacked else names[0]
+            joint = self._joined(painted, names) or painted[names[0]]
+            self._add_layer(f"clusters of {title}", names, joint)
+
+    def _joined(self, painted: Mapping[str, Painted], names: Sequence[str]) -> Painted | None:
+        if len(names) == 1 and not self._linked[names[0]].stacked:
+            return None
+        return joined(
+            [painted[name] for name in names],
+            [self._linked[name] for name in names],
+            World.of(self._viewer),
+        )
 
     def _add_layer(self, title: str, images: Sequence[str], painted: Painted) -> None:
         """Add a layer for some images, in the space of the first of them."""

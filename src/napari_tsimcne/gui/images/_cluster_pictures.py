@@ -18,7 +18,7 @@ from napari_tsimcne.explore import (
     pixels_a_window,
     values_of_labels,
 )
-from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer, level_shape
 from napari_tsimcne.images import World
 from napari_tsimcne.recipe import Grid
 
@@ -70,7 +70,7 @@ def paint_objects(
 
     def paint(level: Any, at: Mapping[str, int], y: Any, x: Any) -> np.ndarray:
         t, z = planes.at(at)
-        where = {"T": t, "Z": z, "Y": y, "X": x}
+        where = {"T": t, "Z": z, "Y": y, "X": x, IMAGE_AXIS: linked.position}
         # Labels of one time or depth stand for all of it.
         index = tuple(
             0 if axis in "TZ" and length == 1 else where[axis]
@@ -187,7 +187,8 @@ def joined(
     """Join what is painted over several images into one picture, in the space of the first.
 
     Its pixels are those of the first image, or larger ones where windows are much larger. None
-    where images have other axes, are turned against each other, or the picture were too large.
+    where images have other axes, are turned against each other, or the picture were too large;
+    images of the same layers always fit, in pixels that are larger where need be.
     """
     axes = linked[0].axes
     if any(one.axes != axes for one in linked):
@@ -198,12 +199,14 @@ def joined(
         place = world.between(of.layer, linked[0].layer) @ one.to_image
         if not _even(place, yx):
             return None
-        parts.append(_Part(one.levels[0], yx, place[yx, yx], place[yx, -1]))
+        parts.append(_Part(one.levels[0], of, yx, place[yx, yx], place[yx, -1]))
     low = np.min([part.begin - part.side / 2 for part in parts], axis=0)
     high = np.max([part.end for part in parts], axis=0)
     side = max(1.0, float(np.sqrt((high - low).prod() / MOST_KEPT)))
     finest = np.min([part.side for part in parts])
-    if side > max(1.0, finest / COARSE) or ((high - low) / side).max() > LONGEST:
+    if len({of.layer for of in linked}) == 1:
+        side = max(side, float((high - low).max() / LONGEST))
+    elif side > max(1.0, finest / COARSE) or ((high - low) / side).max() > LONGEST:
         return None
     # Pixels of the first image are met exactly, and those of images a whole number of them away.
     begin = np.floor(low) + (side - 1) / 2
@@ -227,6 +230,7 @@ class _Part(NamedTuple):
     """What is painted over one of several images, and where it lies in the space of the first."""
 
     array: PaintedArray
+    linked: LinkedLayer
     yx: list[int]
     side: np.ndarray
     begin: np.ndarray
@@ -239,6 +243,8 @@ class _Part(NamedTuple):
     def paint(self, plane: np.ndarray, at: Mapping[str, int], places: list[np.ndarray]) -> None:
         """Paint on the pixels of a plane whose rows and columns lie at some places."""
         axes, shape = self.array.axes, self.array.shape
+        if not self.linked.is_at(at):
+            return
         if any(position >= shape[axes.index(axis)] for axis, position in at.items()):
             return
         taken, inside = [], []

@@ -13,13 +13,10 @@ from napari.utils.colormaps import ensure_colormap
 from psygnal import Signal
 from qtpy.QtGui import QImage, QPixmap
 
-from napari_tsimcne.explore import composite, rgb_pictures
+from napari_tsimcne.explore import channel_colormaps, composite, rgb_pictures
 from napari_tsimcne.export import Pictures, patch_side
 from napari_tsimcne.gui.images._outlines import LinkedLayer
 from napari_tsimcne.runs import Run
-
-COLORMAPS = ("bop blue", "bop orange", "bop purple", "green", "gray", "red", "cyan", "yellow")
-"""Of the channels of an image, in turn."""
 
 STEPS = np.linspace(0, 1, 256)
 
@@ -156,9 +153,7 @@ class Crops:
 
     def _look_of(self, layers: tuple[Image, ...], ranges: np.ndarray) -> _Look:
         count = len(self.channel_names)
-        maps: list[Any] = [COLORMAPS[i % len(COLORMAPS)] for i in range(count)]
-        if count == 1:
-            maps = ["gray"]
+        maps: list[Any] = [*channel_colormaps(self.channel_names)]
         limits = ranges
         if self.rgb:
             maps = ["red", "green", "blue"]

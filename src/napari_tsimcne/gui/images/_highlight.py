@@ -14,6 +14,7 @@ from napari.utils.colormaps import CyclicLabelColormap
 from napari_tsimcne.explore import PaintedArray, Raster, pixels_a_window, rgba
 from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.gui.images._outlines import (
+    IMAGE_AXIS,
     VIEW,
     LinkedLayer,
     OutlineLayer,
@@ -269,7 +270,9 @@ def _in_frame(
     )]  # fmt: skip
     data = np.zeros((len(rows), len(linear)))
     for i, axis in enumerate(linked.axes):
-        if axis != "C":
+        if axis == IMAGE_AXIS:
+            data[:, missing + i] = linked.position
+        elif axis != "C":
             data[:, missing + i] = table[axis.lower()].to_numpy()[rows]
     placed = transformed(data, to_frame)
     places = np.rint(placed[:, sliders]).astype(np.int64)

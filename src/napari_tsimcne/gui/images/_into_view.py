@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.gui._viewer import camera_of
-from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer
 from napari_tsimcne.images import World, transformed
 
 LEAST_ON_SCREEN = 40
@@ -28,6 +28,7 @@ def bring_into_view(viewer: Any, linked: LinkedLayer, patch: pd.Series, projecte
         linked.layer.visible = True
     to_world = World.of(viewer).matrix(linked.layer)
     at = {"T": patch["t"], "Z": patch["z"], "C": 0, "Y": patch["y"], "X": patch["x"]}
+    at[IMAGE_AXIS] = linked.position
     world = transformed(np.array([float(at[axis]) for axis in linked.axes]), to_world)
     missing = viewer.dims.ndim - len(world)
     kept = {"C", "Z"} if projected else {"C"}

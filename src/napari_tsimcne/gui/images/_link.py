@@ -16,7 +16,6 @@ from napari_tsimcne.gui.images._cluster_paint import ClusterPaint
 from napari_tsimcne.gui.images._highlight import EDGE, Highlight
 from napari_tsimcne.gui.images._image_lasso import ImageLasso
 from napari_tsimcne.gui.images._into_view import bring_into_view
-from napari_tsimcne.gui.images._open import layers_of
 from napari_tsimcne.gui.images._outlines import LinkedLayer, OutlineLayer, level_shape
 from napari_tsimcne.gui.images._under_pointer import PatchesUnder
 from napari_tsimcne.gui.map._map_points import SELECTED_COLOR
@@ -38,7 +37,8 @@ class ImageLink:
 
     ``layers_changed`` is emitted when `layers` has changed; ``let_go`` with a sentence that names
     what is no longer linked; ``painting_ended`` when the user has removed the layers on which
-    clusters are painted. Names and order of layers make no difference.
+    clusters are painted; ``image_wanted`` with the name of an image that is to be shown. Names and
+    order of layers make no difference.
 
     Parameters
     ----------
@@ -55,6 +55,7 @@ class ImageLink:
     layers_changed = Signal()
     let_go = Signal(str)
     painting_ended = Signal()
+    image_wanted = Signal(str)
 
     def __init__(
         self, viewer: Any, run: Run, exploration: Exploration, layers: Mapping[str, LinkedLayer]
@@ -70,6 +71,8 @@ class ImageLink:
         self._paint = ClusterPaint(viewer, run, exploration.clusters)
         self.layers = dict(layers)
         self._shapes: dict[Layer, tuple[int, ...]] = {}
+        self._wanted: int | None = None
+        """Patch that is brought into view once its image is shown."""
         self._lost: list[str] = []
         self._tell = _timer(self._say_lost, 0)
         self._move = _timer(self._on_moved, 0)
@@ -125,15 +128,15 @@ class ImageLink:
     def bring_into_view(self, patch: int) -> None:
         """Move sliders and camera to a patch, and mark it for a moment.
 
-        Its image is added where it has no layer; what cannot be found becomes a notice.
+        Where its image has no layer, it is asked for, and moved to once `add_layers` has it.
         """
         row = self._run.table.iloc[patch]
         name = row["image"]
         if name not in self.layers:
-            found = layers_of(self._viewer, self._run, name)
-            if not found:
-                return
-            self._set_layers(self.layers | found)
+            self._wanted = patch
+            self.image_wanted.emit(name)
+            return
+        self._wanted = None
         linked = self.layers[name]
         bring_into_view(self._viewer, linked, row, self._projected)
         self._mark.show(self._run.table, np.array([patch]), {name: linked}, self._projected)
@@ -184,6 +187,15 @@ class ImageLink:
         return self._under.place(self.layers, position)
 
     # --- layers that go and move --------------------------------------------------------------
+
+    def add_layers(self, layers: Mapping[str, LinkedLayer]) -> None:
+        """Link further layers, by image name, or others in place of those linked before."""
+        names = set(self._run.table["image"].unique())
+        joint = self.layers | {name: one for name, one in layers.items() if name in names}
+        if joint != self.layers:
+            self._set_layers(joint)
+        if self._wanted is not None and self._run.table["image"].iloc[self._wanted] in joint:
+            self.bring_into_view(self._wanted)
 
     def _set_layers(self, layers: dict[str, LinkedLayer]) -> None:
         self._unwatch()

@@ -1,39 +1,41 @@
-"""Shows a run in napari: its images side by side, the dock, and the linked map."""
+"""Finds the layers that show images of a run, and says which images are to be added, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import dask.array as da
 import napari
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui.images._crops import COLORMAPS
+from napari_tsimcne.gui.images._batches import (
+    MOST_LAYERS,
+    Batch,
+    batches_of,
+    has_stacks,
+    layers_of_kind,
+    next_position,
+)
+from napari_tsimcne.gui.images._limits import limits_of
 from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.images._places import corner_of_stacks, places_in, places_of
+from napari_tsimcne.gui.images._shown_files import ShownFiles, file_at, files_of
 from napari_tsimcne.gui.steps._inputs import JOINED_BY, images_of
-from napari_tsimcne.images import ImageSource, World, corners, in_micrometres, labels_from_layer
+from napari_tsimcne.images import ImageSource, labels_from_layer
+from napari_tsimcne.patches import Told
 from napari_tsimcne.runs import (
     ExtendedRun,
     ImageRecord,
     Run,
     given_name,
-    images_by_part,
     missing_images,
 )
 
-MOST_IMAGES = 36
-GAP = 1.04
-READ_WHOLE = 128 << 20
-"""Bytes of an image up to which it is read at once; larger ones are read as they are looked at."""
-
-_FILES: WeakKeyDictionary[Layer, ImageSource] = WeakKeyDictionary()
-"""The images of files, by the layers that were added to show them."""
+OPENING = "Opening images"
 
 
 def show_run(run: Run) -> None:
@@ -44,31 +46,145 @@ def show_run(run: Run) -> None:
     napari.run()
 
 
+@dataclass
+class Wanted:
+    """Images that are to be shown, opened; ``shown`` are layers that show some of them already.
+
+    ``labels``: their label images, by name; those of images that are shown, too. ``lost``: what
+    could not be opened, in sentences.
+    """
+
+    images: list[ImageSource] = field(default_factory=list)
+    labels: dict[str, ImageSource] = field(default_factory=dict)
+    shown: dict[str, LinkedLayer] = field(default_factory=dict)
+    lost: list[str] = field(default_factory=list)
+
+
+class Request:
+    """What is to be shown in a viewer.
+
+    Made and added in the thread of the window; opened and read in any.
+
+    Parameters
+    ----------
+    viewer
+        The napari viewer.
+    find
+        Opens the images; is told how far it is, which may raise to cancel.
+    limits
+        (C, 2) for the images of these names: values shown darkest and brightest; None for what
+        no run says.
+    places
+        Where the corner (y, x) of each image lies that is alone in its layers.
+    run
+        Of the images.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        find: Callable[[Told], Wanted],
+        limits: Callable[[Sequence[str]], np.ndarray | None],
+        places: Callable[[], Mapping[str, np.ndarray]],
+        run: Run | None = None,
+    ) -> None:
+        self._viewer, self._find, self._limits, self._places = viewer, find, limits, places
+        self._run = run
+        self._stacked = has_stacks(viewer)
+        self._corners: Mapping[str, np.ndarray] | None = None
+        self.wanted = Wanted()
+
+    def batches(self, told: Told) -> list[Batch]:
+        """Open what is wanted, and return what is to be read and added; nothing is read yet."""
+        self.wanted = wanted = self._find(told)
+        over = _labels_over(wanted)
+        layers = sum(layers_of_kind(i) + (i.name in wanted.labels) for i in wanted.images)
+        stacked = self._stacked or layers > MOST_LAYERS
+        return [
+            *over,
+            *batches_of(wanted.images, wanted.labels, stacked, self._limits),
+        ]
+
+    def add(self, batch: Batch) -> Iterator[dict[str, LinkedLayer] | None]:
+        """Add the layers of a batch, one a step; the last step returns what shows its images."""
+        if self._corners is None:
+            self._corners = self._places()
+        corner = np.zeros(2)
+        if batch.stacked:
+            corner = corner_of_stacks(self._viewer, batch.images[0])
+        elif not batch.over:
+            corner = self._corners[batch.images[0].name]
+        return batch.add(self._viewer, corner, next_position(self._viewer))
+
+    def linked(self, shown: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
+        """Return what shows images, with the layers that their label images were."""
+        records = {} if self._run is None else self._run.info.labels
+        found = dict(shown)
+        for name, one in found.items():
+            record = records.get(name)
+            if one.labels is None and record is not None and record.path is None:
+                found[name] = one._replace(labels=_labels_of(self._viewer, record))
+        return found
+
+
+def warn_of(lost: Sequence[str]) -> None:
+    """Name images of a run that could not be opened."""
+    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    show_warning(f"Not shown: {lost[0]}{more}. The map works all the same.")
+
+
+def images_of_run(viewer: Any, run: Run, records: Sequence[ImageRecord] | None = None) -> Request:
+    """Ask for the files among the images of a run, or for some images, with their label images.
+
+    Those that are shown already are found, unless the file has changed. Of all images, those that
+    are not where they were are passed over: `MovedImages` asks for them.
+    """
+    files = records
+    if files is None:
+        moved = {record.path for record in missing_images(run)}
+        files = [r for r in run.info.images if r.path is not None and r.path not in moved]
+    shown = ShownFiles(viewer)
+    return Request(
+        viewer,
+        lambda told: _open(run, files, shown, told),
+        lambda names: limits_of(run, names),
+        lambda: places_in(viewer, run),
+        run,
+    )
+
+
+def images_of_files(
+    viewer: Any, images: Sequence[ImageSource], among: Sequence[ImageSource]
+) -> Request:
+    """Ask for images of files, each where it has its place ``among`` others."""
+    return Request(
+        viewer,
+        lambda told: Wanted(list(images)),
+        lambda names: None,
+        lambda: places_of(viewer, ShownFiles(viewer), among),
+    )
+
+
+def show_now(request: Request) -> dict[str, LinkedLayer]:
+    """Show what is requested, all at once, and return the layers by image name."""
+    batches = request.batches(lambda what, done, total: None)
+    linked = request.linked(request.wanted.shown)
+    for batch in batches:
+        try:
+            batch.read()
+        except InputError as error:
+            request.wanted.lost.append(str(error))
+            continue
+        for step in request.add(batch):
+            linked |= request.linked(step or {})
+    if request.wanted.lost:
+        warn_of(request.wanted.lost)
+    return linked
+
+
 def link_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
-    """Return layers that show the images of a run, by their names.
-
-    Images that were layers, and files that are shown already, are looked for among those of the
-    viewer; other files are opened, see `add_images`. Those that are not where they were are passed
-    over: `MovedImages` asks for them.
-    """
-    linked, moved = shown_images(viewer, run), {record.path for record in missing_images(run)}
-    others = [r for r in run.info.images if r.name not in linked and r.path not in moved]
-    return linked | add_images(viewer, run, others)
-
-
-def link_inputs(viewer: Any, run: Run, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
-    """Return layers that show the images of a run that was just made of some ``layers`` and files.
-
-    What is left of the layers is taken as it is; files are found or opened, with label images.
-    """
-    known = still_there(viewer, layers)
-    for record in run.info.images:
-        if record.path is not None:
-            shown = _layer_of(viewer, record, run)
-            known.pop(record.name, None)
-            known |= {record.name: shown} if shown is not None else {}
-    missing = [r for r in run.info.images if r.path is not None and r.name not in known]
-    return known | add_images(viewer, run, missing)
+    """Return layers that show the images of a run, by their names: found, or added at once."""
+    return shown_layers(viewer, run) | show_now(images_of_run(viewer, run))
 
 
 def still_there(viewer: Any, layers: Mapping[str, LinkedLayer]) -> dict[str, LinkedLayer]:
@@ -77,162 +193,85 @@ def still_there(viewer: Any, layers: Mapping[str, LinkedLayer]) -> dict[str, Lin
     return {name: linked for name, linked in left.items() if linked is not None}
 
 
-def shown_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
-    """Return the layers of the viewer that show images of a run, by their names."""
-    there = {record.name: _layer_of(viewer, record, run) for record in run.info.images}
+def shown_layers(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
+    """Return the layers that images of a run were, by their names: those that are no files."""
+    there = {r.name: _layer_of(viewer, r, run) for r in run.info.images if r.path is None}
+    lost = [name for name, layer in there.items() if layer is None]
+    if lost:
+        warn_of([f"'{name}' was a layer, not a file: open it in napari again" for name in lost])
     return {name: layer for name, layer in there.items() if layer is not None}
 
 
-def layers_of(viewer: Any, run: Run, name: str) -> dict[str, LinkedLayer]:
-    """Return layers that show one image of a run, by its name, as `link_images` does for all."""
-    record = run.image(name)
-    there = _layer_of(viewer, record, run)
-    return add_images(viewer, run, [record]) if there is None else {name: there}
-
-
-def add_images(viewer: Any, run: Run, records: Sequence[ImageRecord]) -> dict[str, LinkedLayer]:
-    """Add images of a run as layers, with the label images that objects are of.
-
-    Each has a place of its own beside the others; those not found are warned of.
-    """
-    images, labels, lost = [], {}, []
-    for record in records[:MOST_IMAGES]:
-        try:
-            images.append(record.open())
-            if record.name in run.info.labels:
-                labels[record.name] = run.info.labels[record.name].open()
-        except InputError as error:
-            lost.append(str(error))
-    if lost:
-        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-        show_warning(f"Not shown: {lost[0]}{more}. The map works all the same.")
-    if len(records) > MOST_IMAGES:
-        show_warning(f"The first {MOST_IMAGES} of {len(records)} images are shown.")
-    places = _places_in(viewer, run)
-    linked = {}
-    for image in images:
-        shown = _add_image(viewer, image, places[image.name])
-        if image.name in labels:
-            layer = _add_labels(viewer, labels[image.name], image, places[image.name])
-            shown = shown._replace(labels=layer)
-        linked[image.name] = shown
-    return linked
+def shown_images(viewer: Any, run: Run) -> dict[str, LinkedLayer]:
+    """Return the layers of the viewer that show images of a run, by their names."""
+    files, found = ShownFiles(viewer), {}
+    for record in run.info.images:
+        is_file = record.path is not None
+        linked = files.image(record) if is_file else _layer_of(viewer, record, run)
+        if linked is not None:
+            found[record.name] = linked
+    return found
 
 
 def link_addition(
     viewer: Any, run: ExtendedRun, name: str, layers: Mapping[str, LinkedLayer]
-) -> dict[str, LinkedLayer]:
-    """Return layers that show the images of an addition, by their names in the run.
+) -> tuple[dict[str, LinkedLayer], Request]:
+    """Return layers that show images of an addition, by their names in the run, and ask for others.
 
-    ``layers`` that show them already, by the names the images were given; the others are opened.
+    ``layers`` that show them already, by the names the images were given.
     """
     names = run.names_in(name)
     linked = {names[given]: layer for given, layer in layers.items() if given in names}
     missing = [run.image(image) for image in names.values() if image not in linked]
-    return linked | add_images(viewer, run, missing)
+    return linked, images_of_run(viewer, run, missing)
 
 
-def add_files(
-    viewer: Any, images: Sequence[ImageSource], among: Sequence[ImageSource]
-) -> dict[str, LinkedLayer]:
-    """Add images of files as layers, each where it has its place ``among`` others.
-
-    Raises
-    ------
-    InputError
-        Where the pixels of an image cannot be read.
-    """
-    places = _places(viewer, among)
-    return {image.name: _add_image(viewer, image, places[image.name]) for image in images}
+# --- what is opened -------------------------------------------------------------------------------
 
 
-def file_of(layer: Layer) -> ImageSource | None:
-    """Return the image of a file that a layer was added to show; None for any other layer."""
-    return _FILES.get(layer)
+def _open(run: Run, records: Sequence[ImageRecord], shown: ShownFiles, told: Told) -> Wanted:
+    """Open files of a run, where no layer shows them as they were."""
+    wanted = Wanted()
+    for number, record in enumerate(records):
+        told(OPENING, number, len(records))
+        linked = shown.image(record)
+        image = None if linked is None else file_at(linked)
+        labels = run.info.labels.get(record.name)
+        try:
+            if linked is not None and image is not None and _same(image, record):
+                there = None if labels is None else shown.labels(labels)
+                if there is not None and (there[1] == linked.position or not linked.stacked):
+                    linked = linked._replace(labels=there[0])
+                wanted.shown[record.name] = linked
+            else:
+                linked = None
+                wanted.images.append(record.open())
+            has_file = labels is not None and labels.path is not None
+            if labels is not None and has_file and (linked is None or linked.labels is None):
+                wanted.labels[record.name] = labels.open()
+        except InputError as error:
+            wanted.lost.append(str(error))
+    return wanted
 
 
-def shown_file(viewer: Any, image: ImageSource | ImageRecord) -> LinkedLayer | None:
-    """Return the layers that were added to show an image of a file, with the same axes."""
-    key = (image.path, image.series, image.axes)
-    layers = []
-    for layer in viewer.layers:
-        shown = file_of(layer) if isinstance(layer, Image) else None
-        if shown is not None and (shown.path, shown.series, shown.axes) == key:
-            layers.append(layer)
-    if not layers:
-        return None
-    axes = image.axes.replace("S", "").replace("C", "")
-    return LinkedLayer(layers[0], axes, tuple(layers[1:]))
-
-
-def _places(
-    viewer: Any, images: Sequence[ImageSource | ImageRecord], width: float = 0.0
-) -> dict[str, np.ndarray]:
-    """Where the corner (y, x) of each image of a file lies, by its name: side by side.
-
-    They do not depend on which of them are shown: an image that is added later finds its place
-    empty. They begin beside the layers that are no such images. They take at least a ``width``,
-    where they are that many.
-    """
-    if not images:
-        return {}
-    lengths = [[i.shape[i.axes.index(axis)] for axis in "YX"] for i in images]
-    sizes = [_shown_size(image)[0] for image in images]
-    step = np.max(np.multiply(lengths, sizes), axis=0) * GAP
-    # By whole pixels, so that one picture fits over all of them.
-    step = np.ceil(step / sizes[0]) * sizes[0]
-    columns = round(np.sqrt(min(len(images), MOST_IMAGES) * step[0] / step[1]))
-    columns = max(1, columns, round(width / step[1]))
-    places = {i.name: step * np.array(divmod(n, columns)) for n, i in enumerate(images)}
-    begin = _begin(viewer, images, places)
-    return {name: begin + place for name, place in places.items()}
-
-
-def _places_in(viewer: Any, run: Run) -> dict[str, np.ndarray]:
-    """Where the corner (y, x) of each image of a run's files lies, by its name.
-
-    Those of an addition begin below all that were there before.
-    """
-    places: dict[str, np.ndarray] = {}
-    bottom = width = 0.0
-    for part in images_by_part(run):
-        files = [record for record in part if record.path is not None]
-        own = _places(viewer, files, width)
-        if places and not any(shown_file(viewer, record) for record in files):
-            own = {name: np.array([bottom, 0.0]) + place for name, place in own.items()}
-        places |= own
-        for record in files:
-            lengths = [record.shape[record.axes.index(axis)] for axis in "YX"]
-            size, _ = _shown_size(record)
-            end = own[record.name] + GAP * np.multiply(lengths, size)
-            # By whole pixels, as all places are.
-            below = np.ceil(end[0] / size[0]) * size[0]
-            bottom, width = max(bottom, float(below)), max(width, float(end[1]))
-    return places
-
-
-def _begin(
-    viewer: Any,
-    images: Sequence[ImageSource | ImageRecord],
-    places: Mapping[str, np.ndarray],
-) -> np.ndarray:
-    """Where the first image lies (y, x): as those that are shown, else right of other images."""
-    known = all(_shown_size(image)[1] == "µm" for image in images)
-    world = World.of(viewer)
-    if known and world.units is not None:
-        # Layers in other units of length are shown by what they measure.
-        world = World(("µm",) * len(world.units))
-    for image in images:
-        shown = shown_file(viewer, image)
-        if shown is not None:
-            corner = world.places(shown.layer, np.zeros(shown.layer.ndim))[-2:]
-            return np.array(corner) - places[image.name]
-    others = [la for la in viewer.layers if isinstance(la, Image) and file_of(la) is None]
-    if not others:
-        return np.zeros(2)
-    # Of all corners, as a layer may be turned.
-    ends = [world.places(la, corners(np.array(la.extent.data[1]) + 1)) for la in others]
-    return np.array([0.0, max(float(end[:, -1].max()) for end in ends) * GAP])
+def _labels_over(wanted: Wanted) -> list[Batch]:
+    """Label images of images that are shown already: those that share a layer share one, too."""
+    together: dict[Any, list[ImageSource]] = {}
+    for name, linked in wanted.shown.items():
+        if name in wanted.labels:
+            image = file_at(linked)
+            assert image is not None
+            together.setdefault(linked.layer, []).append(image.renamed(name))
+    found = []
+    for layer, named in together.items():
+        over = {image.name: wanted.shown[image.name] for image in named}
+        own = {wanted.shown[image.name].position: image for image in named}
+        # The labels lie along the axis as the images do.
+        images = [own.get(i, image) for i, image in enumerate(files_of(layer))]
+        labels = {name: wanted.labels[name] for name in over}
+        stacked = any(linked.stacked for linked in over.values())
+        found.append(Batch(images, labels, stacked, over=over))
+    return found
 
 
 # --- layers that are there ------------------------------------------------------------------------
@@ -240,8 +279,6 @@ def _begin(
 
 def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
     """Return the layer that an image was, or the layers of its channels, with the same pixels."""
-    if record.path is not None:
-        return _file_layer_of(viewer, record, run)
     by_name = {layer.name: layer for layer in viewer.layers if isinstance(layer, Image)}
     given = given_name(run, record.name)
     names = [given] if given in by_name else given.split(JOINED_BY)
@@ -259,30 +296,6 @@ def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
     return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
 
 
-def _file_layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
-    """Return the layers that show the file of an image, as long as it is the same."""
-    linked = shown_file(viewer, record)
-    if linked is None or not _same(_FILES[linked.layer], record):
-        return None
-    labels = run.info.labels.get(record.name)
-    if labels is None or labels.path is None:
-        return linked._replace(labels=_labels_of(viewer, labels))
-    return linked._replace(labels=_labels_of_file(viewer, labels, linked.layer))
-
-
-def _labels_of_file(viewer: Any, record: ImageRecord, image: Layer) -> Labels | None:
-    """Return the layer that shows a label file, which is added where it is not shown yet."""
-    for layer in viewer.layers:
-        shown = file_of(layer) if isinstance(layer, Labels) else None
-        if shown is not None and (shown.path, shown.series) == (record.path, record.series):
-            return layer
-    try:
-        return _add_labels(viewer, record.open(), _FILES[image], np.array(image.translate[-2:]))
-    except InputError as error:
-        show_warning(f"Not shown: {error}. The map works all the same.")
-        return None
-
-
 def _labels_of(viewer: Any, record: ImageRecord | None) -> Labels | None:
     """Return the layer that a label image was, with the same pixels."""
     for layer in viewer.layers:
@@ -296,105 +309,3 @@ def _labels_of(viewer: Any, record: ImageRecord | None) -> Labels | None:
 
 def _same(image: ImageSource, record: ImageRecord) -> bool:
     return image.shape == record.shape and image.fingerprint() == record.fingerprint
-
-
-# --- layers that are added ------------------------------------------------------------------------
-
-
-def _add_image(viewer: Any, image: ImageSource, offset: np.ndarray) -> LinkedLayer:
-    data, multiscale = _levels(image)
-    axes = image.axes.replace("S", "")
-    options = {"multiscale": multiscale, **_space(image, axes.replace("C", ""), offset)}
-    if "C" not in axes:
-        layers = [Image(data, name=image.name, rgb=image.rgb, **options)]
-    else:
-        at = axes.index("C")
-        layers = [
-            Image(
-                [_taken(level, at, i) for level in data] if multiscale else _taken(data, at, i),
-                name=f"{image.name} {channel}",
-                colormap=COLORMAPS[i % len(COLORMAPS)],
-                blending="additive" if i else "translucent_no_depth",
-                **options,
-            )
-            for i, channel in enumerate(image.channel_names)
-        ]
-    # Before they are in the viewer: whoever is told of them there can ask what they show.
-    _FILES.update(dict.fromkeys(layers, image))
-    viewer.layers.extend(layers)
-    return LinkedLayer(layers[0], axes.replace("C", ""), tuple(layers[1:]))
-
-
-def _taken(array: Any, axis: int, at: int) -> Any:
-    return array[(slice(None),) * axis + (at,)]
-
-
-def _add_labels(viewer: Any, labels: ImageSource, image: ImageSource, offset: np.ndarray) -> Any:
-    """Add a label image over its image, whose place and pixel size it has."""
-    data, multiscale = _levels(labels)
-    if labels.dtype.kind not in "ui":
-        data = [level.astype(np.int64) for level in data] if multiscale else data.astype(np.int64)
-    name = labels.name if labels.name != image.name else f"{image.name} objects"
-    space = _space(image, labels.axes, offset)
-    layer = viewer.add_labels(data, name=name, multiscale=multiscale, opacity=0.4, **space)
-    _FILES[layer] = labels
-    # Patches were cut by these objects. And the keys 1 to 7, which napari gives to its brushes,
-    # are those of clusters here.
-    layer.editable = False
-    return layer
-
-
-def _space(image: ImageSource, axes: str, offset: np.ndarray) -> dict[str, Any]:
-    """Where a layer lies, for these axes of it."""
-    size, unit = _shown_size(image)
-    return {
-        "scale": [size["YX".index(a)] if a in "YX" else 1.0 for a in axes],
-        "translate": [offset["YX".index(a)] if a in "YX" else 0.0 for a in axes],
-        "units": tuple(unit if a in "YX" else "pixel" for a in axes),
-        "axis_labels": tuple(a.lower() for a in axes),
-    }
-
-
-def _shown_size(image: ImageSource | ImageRecord) -> tuple[tuple[float, float], str]:
-    """Size of a pixel in the viewer, and its unit: µm whatever a file says, so that all fit."""
-    return in_micrometres(image.pixel_size, image.unit)
-
-
-# --- pixels -------------------------------------------------------------------------------------
-
-
-def _levels(image: ImageSource) -> tuple[Any, bool]:
-    """Return the array of an image, or of all levels of a pyramid, and whether it is one."""
-    if image.levels:
-        return [_lazy(image, level) for level in range(len(image.levels) + 1)], True
-    size = image.dtype.itemsize * int(np.prod(image.shape, dtype=float))
-    if size > READ_WHOLE:
-        return _lazy(image, 0), False
-    return np.asarray(image.load()[(slice(None),) * len(image.axes)]), False
-
-
-def _lazy(image: ImageSource, level: int) -> da.Array:
-    """Return a level of an image as a dask array in the image's own chunks."""
-    height_width = dict(zip("YX", image.level_height_width(level), strict=True))
-    shape = tuple(height_width.get(axis, image.length(axis)) for axis in image.axes)
-    chunk = dict(zip("YX", image.chunk(level), strict=True)) | {"T": 1, "Z": 1}
-    chunks = tuple(chunk.get(axis, image.length(axis)) for axis in image.axes)
-    load = image.load if level == 0 else image.levels[level - 1].load
-    pixels = _Pixels(load(), shape, image.dtype)
-    return da.from_array(pixels, chunks=chunks, asarray=False, name=False)
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    """What dask needs to know of an array."""
-
-    array: Any
-    shape: tuple[int, ...]
-    dtype: np.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    def __getitem__(self, index: tuple) -> np.ndarray:
-        return np.asarray(self.array[index])

@@ -22,17 +22,32 @@ def is_view(layer: Layer) -> bool:
     return VIEW.items() <= layer.metadata.items()
 
 
+IMAGE_AXIS = "I"
+"""Letter of the axis along which a layer shows several images, one at each position."""
+
+
 class LinkedLayer(NamedTuple):
     """A layer that shows an image, and the letters of its axes (without RGB samples).
 
     ``channels``: further layers that show the same image, one a channel. ``labels``: the layer
-    of its objects.
+    of its objects. ``position``: of the image along the `IMAGE_AXIS`, where the layers show
+    several images.
     """
 
     layer: Layer
     axes: str
     channels: tuple[Layer, ...] = ()
     labels: Layer | None = None
+    position: int = 0
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the layers show further images, at other positions of a slider."""
+        return IMAGE_AXIS in self.axes
+
+    def is_at(self, place: Mapping[str, float]) -> bool:
+        """Whether it is this image that is seen at a place in pixels, by axis."""
+        return not self.stacked or round(place[IMAGE_AXIS]) == self.position
 
     @property
     def all(self) -> tuple[Layer, ...]:
@@ -50,7 +65,7 @@ class LinkedLayer(NamedTuple):
         if not shown:
             return None
         labels = self.labels if self.labels in layers else None
-        return LinkedLayer(shown[0], self.axes, shown[1:], labels)
+        return LinkedLayer(shown[0], self.axes, shown[1:], labels, self.position)
 
 
 class OutlineLayer:
@@ -181,6 +196,7 @@ def _corners(
         "T": table["t"].to_numpy()[rows][:, None],
         "Z": table["z"].to_numpy()[rows][:, None],
         "C": 0,
+        IMAGE_AXIS: linked.position,
         "Y": yx[..., 0],
         "X": yx[..., 1],
     }

@@ -11,6 +11,7 @@ from napari.layers import Layer
 
 from napari_tsimcne.explore import points_in_lasso
 from napari_tsimcne.gui.images._outlines import (
+    IMAGE_AXIS,
     LinkedLayer,
     finest,
     level_shape,
@@ -44,6 +45,8 @@ class PatchesUnder:
         world = World.of(self._viewer)
         for name, linked in self._from_the_top(layers):
             at = _in_pixels(world, linked, position)
+            if not linked.is_at(at):
+                continue
             t, z = self._plane(at)
             label = 0 if linked.labels is None else label_at(world, linked.labels, position)
             if label:
@@ -74,12 +77,18 @@ class PatchesUnder:
             inverse = np.linalg.inv(world.matrix(linked.layer, ndim))
             start, step = transformed(start, inverse), inverse[:-1, :-1] @ step
             axes = {letter: missing + i for i, letter in enumerate(linked.axes)}
+            across = axes.get(IMAGE_AXIS, -1)
+            if across not in displayed and not linked.is_at({IMAGE_AXIS: start[across]}):
+                continue
             depth = axes["Z"] if "Z" in axes else displayed[0]
             if abs(step[depth]) < SLANTED * np.abs(step).max():
                 continue
             if "T" in axes:
                 rows = rows[self._table["t"].to_numpy()[rows] == round(start[axes["T"]])]
-            z = self._table["z"].to_numpy()[rows] if "Z" in axes else np.zeros(len(rows))
+            if "Z" in axes:
+                z = self._table["z"].to_numpy()[rows]
+            else:
+                z = np.full(len(rows), linked.position if depth == across else 0)
             far = (z - start[depth]) / step[depth]
             y, x = (start[axes[a]] + far * step[axes[a]] for a in "YX")
             offset = np.maximum(
@@ -107,6 +116,8 @@ class PatchesUnder:
         above: list[Layer] = []
         for name, linked in self._from_the_top(layers):
             at = _in_pixels(world, linked, position)
+            if not linked.is_at(at):
+                continue
             rows = self._on_plane(name, *self._plane(at))
             data = np.tile([at[axis] for axis in linked.axes], (len(rows), 1))
             for axis in "YX":

@@ -8,8 +8,8 @@ from typing import Any
 
 from napari.layers import Image
 
-from napari_tsimcne.gui.images._open import file_of, shown_file
 from napari_tsimcne.gui.images._outlines import is_view, level_shape
+from napari_tsimcne.gui.images._shown_files import ShownFiles, files_of, forget_file
 from napari_tsimcne.gui.steps._image_rows import FileRow, LayerRow, Row
 from napari_tsimcne.images import ImageSource, distinct_names, seen, shown
 
@@ -30,14 +30,14 @@ class ImageTable:
     def follow(self) -> None:
         """Take up layers that came, and let go of those that went."""
         layers = [la for la in self._viewer.layers if isinstance(la, Image) and not is_view(la)]
-        plain = [layer for layer in layers if file_of(layer) is None]
+        plain = [layer for layer in layers if not files_of(layer)]
         self._of_layers = {la: self._of_layers.get(la) or LayerRow(la) for la in plain}
-        for layer in layers:
-            image = file_of(layer)
-            if image is not None and (image.path, image.series) not in self._files:
+        for image in (image for layer in layers for image in files_of(layer)):
+            if (image.path, image.series) not in self._files:
                 self._add(image, added=False)
+        shown = ShownFiles(self._viewer)
         for row in list(self._files.values()):
-            row.layers = shown_file(self._viewer, row.image())
+            row.layers = shown.image(row.image())
             if row.layers is None and not row.added:
                 del self._files[row.key]
         hidden = self._find_layers_of_files()
@@ -85,10 +85,10 @@ class ImageTable:
         self._files.pop(row.key, None)
 
     def remove_layers(self, row: FileRow) -> None:
-        """Take the layers that show a file out of the viewer."""
+        """Take the layers that show a file out of the viewer, unless they show others, too."""
         for layer in list(self._viewer.layers):
-            image = file_of(layer) if isinstance(layer, Image) else None
-            if image is not None and (image.path, image.series) == row.key:
+            keys = {(image.path, image.series) for image in files_of(layer)}
+            if isinstance(layer, Image) and row.key in keys and forget_file(layer, row.key):
                 self._viewer.layers.remove(layer)
 
     def _find_layers_of_files(self) -> set[tuple[Path | None, int]]:

@@ -22,8 +22,9 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.errors import sentence
 from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout, show_row
 from napari_tsimcne.gui._sentences import capital
-from napari_tsimcne.gui.images._open import MOST_IMAGES, add_files
+from napari_tsimcne.gui.images._open import images_of_files
 from napari_tsimcne.gui.images._outlines import level_shape
+from napari_tsimcne.gui.images._showing import Showing
 from napari_tsimcne.gui.steps._image_edit import ImageEdit
 from napari_tsimcne.gui.steps._image_rows import FileRow, LayerRow, channels_of, pixel_size_of
 from napari_tsimcne.gui.steps._image_table import ImageTable
@@ -81,6 +82,7 @@ class ImagesForm(QWidget):
         self._soon.stop()
         self._follower.release()
         self._waiting.clear()
+        self.showing.close_job()
         if self._job is not None:
             self._job.close()
             self._job = None
@@ -105,6 +107,9 @@ class ImagesForm(QWidget):
         self.show_button.clicked.connect(self.show_files)
         self.remove_button = _button("Remove", "Take the selected files off the list.")
         self.remove_button.clicked.connect(self.remove_files)
+        self.showing = Showing(self._viewer)
+        self.showing.lost.connect(self._on_lost)
+        self.showing.ended.connect(lambda: self._viewer.reset_view())
         self.edit = ImageEdit()
         self.edit.setVisible(False)
         self.edit_button.toggled.connect(self._on_edit)
@@ -130,6 +135,7 @@ class ImagesForm(QWidget):
         layout.addLayout(_in_row(self.files_button, self.folder_button))
         layout.addLayout(_in_row(self.edit_button, self.show_button, self.remove_button))
         layout.addWidget(self.edit)
+        layout.addWidget(self.showing)
         layout.addLayout(_in_row(self.message, self.stop_button, stretch=self.message))
         layout.addLayout(self._form)
         self._tell("")
@@ -181,25 +187,42 @@ class ImagesForm(QWidget):
         return [row for row in rows if isinstance(row, FileRow) and row.layers is None]
 
     def _mend_axes(self, axes: str) -> None:
+        shown = []
         for row in self.layer_list.selected():
             row.axes = "" if isinstance(row, FileRow) and axes == row.guessed_axes else axes
             if isinstance(row, FileRow) and row.layers is not None:
-                # They show it as it was named before.
-                self._table.remove_layers(row)
-                self._show([row])
+                shown.append(row)
+        # They show it as it was named before.
+        self._show_anew(shown)
         self._follow()
+
+    def _show_anew(self, rows: Sequence[FileRow]) -> None:
+        for row in rows:
+            # It stays in the list until its layers are there again.
+            row.added = True
+            self._table.remove_layers(row)
+        self._show(rows)
 
     def _mend_size(self, size: float, unit: str) -> None:
         layers: dict[Image, str] = {}
-        for row in self.layer_list.selected():
+        selected, apart = self.layer_list.selected(), []
+        others = {
+            row.layers.layer for row in self._table.rows
+            if isinstance(row, FileRow) and row.layers is not None and row not in selected
+        }  # fmt: skip
+        for row in selected:
             if isinstance(row, LayerRow):
                 layers[row.layer] = row.known_axes or "YX".rjust(row.ndim)
                 continue
             row.pixel_size = (size, unit)
-            if row.layers is not None:
+            if row.layers is not None and row.layers.layer in others:
+                # It shares its layers with images whose pixels keep their size.
+                apart.append(row)
+            elif row.layers is not None:
                 shown = (row.layers.layer, *row.layers.channels)
                 layers |= dict.fromkeys(shown, row.layers.axes)
         set_pixel_size(self._viewer, layers, size, unit)
+        self._show_anew(apart)
         self._follow()
 
     # --- files --------------------------------------------------------------------------------
@@ -263,22 +286,28 @@ class ImagesForm(QWidget):
 
     def show_files(self) -> None:
         """Show the selected files as layers, or all where none is selected."""
-        rows = self._hidden_files()
-        self._show(rows[:MOST_IMAGES])
-        self._viewer.reset_view()
-        if len(rows) > MOST_IMAGES:
-            self._tell(f"The first {MOST_IMAGES} of {len(rows):,} images are shown.")
+        self._tell("")
+        self._show(self._hidden_files())
 
     def _show(self, rows: Sequence[FileRow]) -> None:
-        among = [row.image() for row in self._table.rows if isinstance(row, FileRow)]
-        failed = []
-        for row in rows:
-            try:
-                add_files(self._viewer, [row.image()], among)
-            except ValueError as error:
-                failed.append(capital(sentence(error)))
+        """Show files as layers, while the window lives on."""
+        among, images, failed = [], [], []
+        for row in self._table.rows:
+            if isinstance(row, FileRow):
+                try:
+                    among.append(row.image())
+                except ValueError as error:
+                    failed.append(sentence(error))
+                else:
+                    images += [among[-1]] if row in rows else []
         if failed:
-            self._tell("\n".join(failed[:3]))
+            self._on_lost(failed)
+        if images:
+            self.showing.ask_for(images_of_files(self._viewer, images, among))
+
+    def _on_lost(self, lost: Sequence[str]) -> None:
+        more = [f"and {len(lost) - MOST_TOLD:,} more"] if len(lost) > MOST_TOLD else []
+        self._tell("\n".join([*map(capital, lost[:MOST_TOLD]), *more]))
 
     def remove_files(self) -> None:
         """Take the selected files off the list, and their layers out of the viewer."""

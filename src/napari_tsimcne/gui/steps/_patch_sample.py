@@ -13,8 +13,8 @@ import pandas as pd
 from napari.utils.colormaps import ensure_colormap
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.explore import composite, rgb_pictures
-from napari_tsimcne.gui.images._crops import COLORMAPS, STEPS
+from napari_tsimcne.explore import channel_colormaps, composite, rgb_pictures
+from napari_tsimcne.gui.images._crops import STEPS
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.images import ImageSource, Skipped
 from napari_tsimcne.patches import Cut, Placed, channel_ranges, iterate_patches
@@ -171,11 +171,9 @@ def _colors(inputs: Inputs, image: ImageSource) -> np.ndarray:
     """Colours of the channels, those of their layers where each has one: (C, 256, 3)."""
     linked = inputs.layers.get(image.name)
     layers = () if linked is None else (linked.layer, *linked.channels)
-    maps: list[Any] = [COLORMAPS[i % len(COLORMAPS)] for i in range(image.channels)]
+    maps: list[Any] = [*channel_colormaps(image.channel_names)]
     if image.rgb:
         maps = ["red", "green", "blue"]
     elif len(layers) == image.channels:
         maps = [layer.colormap for layer in layers]
-    elif image.channels == 1:
-        maps = ["gray"]
     return np.array([ensure_colormap(one).map(STEPS)[:, :3] for one in maps], np.float32)
