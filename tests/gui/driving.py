@@ -40,11 +40,23 @@ def wait_for_count(dock, qtbot):
     return dock.form.patches_step.summary.text()
 
 
+def open_run(dock, folder, qtbot):
+    """Open a run, and wait until its images are shown."""
+    dock.open_run(folder)
+    wait_for_images(dock, qtbot)
+
+
+def wait_for_images(dock, qtbot):
+    """Wait until no more images are to come, in the dock or its form."""
+    qtbot.waitUntil(lambda: not dock.showing.busy, timeout=30_000)
+
+
 def press_train(dock, qtbot):
     # Changes of layers count together, a moment later.
     qtbot.waitUntil(dock.panel.train_button.isEnabled)
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         QTest.mouseClick(dock.panel.train_button, Qt.MouseButton.LeftButton)
+    wait_for_images(dock, qtbot)
 
 
 class MapsAtOnce:

@@ -5,6 +5,8 @@ from driving import drag, to_canvas
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS
+
 
 def noise(*shape):
     return np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
@@ -28,7 +30,7 @@ def world_of(link, patch):
     """Where the centre of a patch lies, in world coordinates."""
     row = link.run.table.iloc[patch]
     linked = link.layers[row["image"]]
-    at = [row[axis.lower()] for axis in linked.axes]
+    at = [linked.position if axis == IMAGE_AXIS else row[axis.lower()] for axis in linked.axes]
     return np.array(linked.layer.data_to_world(at))
 
 
@@ -57,7 +59,8 @@ def around(link, patches, room=0.3):
     pad = room * table["size"].iloc[0]
     low, high = table[["y", "x"]].min().to_numpy() - pad, table[["y", "x"]].max().to_numpy() + pad
     yx = [(low[0], low[1]), (low[0], high[1]), (high[0], high[1]), (high[0], low[1])]
-    at = {axis: table[axis.lower()].iloc[0] for axis in linked.axes}
+    at = {axis: table[axis.lower()].iloc[0] for axis in linked.axes if axis != IMAGE_AXIS}
+    at[IMAGE_AXIS] = linked.position
     places = [{**at, "Y": y, "X": x} for y, x in yx]
     return [
         linked.layer.data_to_world([place[axis] for axis in linked.axes])[-2:] for place in places

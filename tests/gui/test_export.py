@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from driving import add_dock, mapped, needs_display
+from driving import add_dock, mapped, needs_display, open_run
 from making import make_tiny_run
 from napari.layers import Image
 from qtpy.QtCore import Qt
@@ -479,7 +479,7 @@ def test_label_images_that_are_layers_are_exported(viewer, qtbot, tmp_path):
 def test_the_button_of_the_map_opens_it(viewer, run, qtbot, tmp_path):
     dock = add_dock(viewer, tmp_path / "new")
     assert not dock.map_panel.export_button.isEnabled()
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     click(dock.map_panel.export_button)
     dialog = dock.map_jobs.exporting
     assert dialog.isVisible() and not dialog.isModal()
@@ -492,7 +492,7 @@ def test_the_button_of_the_map_opens_it(viewer, run, qtbot, tmp_path):
     # Pressed again, it comes to the front; with another map it goes.
     click(dock.map_panel.export_button)
     assert dock.map_jobs.exporting is dialog
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert dock.map_jobs.exporting is None
     click(dock.map_panel.export_button)
     assert dock.map_jobs.exporting.isVisible()

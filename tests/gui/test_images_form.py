@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import tifffile
 from choosing import add_forms
-from driving import MapsAtOnce, add_dock, needs_display, press_train
+from driving import MapsAtOnce, add_dock, needs_display, open_run, press_train
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
@@ -309,6 +309,7 @@ def test_files_are_shown_side_by_side_and_stay_files(form, viewer, plates, qtbot
     add(form, qtbot, plates)
     select(form, 1, 2)
     QTest.mouseClick(form.show_button, LEFT)
+    qtbot.waitUntil(lambda: not form.showing.busy, timeout=30_000)
     assert [layer.name for layer in viewer.layers][1:3] == ["p1/A01.ome.tif DNA",
                                                             "p1/A01.ome.tif actin"]  # fmt: skip
     assert tags(form) == ["layer", "file, shown", "file, shown", "file"]
@@ -331,6 +332,7 @@ def test_files_are_shown_side_by_side_and_stay_files(form, viewer, plates, qtbot
     type_into(form.edit.size, "0.5")
     assert np.allclose(linked.layer.scale, 0.5) and np.allclose(linked.channels[0].scale, 0.5)
     choose(form.edit.axes, "ZYX")
+    qtbot.waitUntil(lambda: form.layer_list.selected()[0].layers is not None, timeout=30_000)
     layer = form.layer_list.selected()[0].layers
     assert layer.axes == "ZYX" and layer.layer.data.shape == (2, 48, 64) and not layer.channels
     assert np.allclose(layer.layer.scale[-2:], 0.5)
@@ -436,6 +438,7 @@ def test_files_that_are_shown_take_labels_and_points_of_layers(forms, viewer, pl
     add(form, qtbot, plates / "p1")
     patches.kind.choose(Points)
     QTest.mouseClick(form.show_button, LEFT)
+    qtbot.waitUntil(lambda: not form.showing.busy, timeout=30_000)
     (first, other) = form.inputs().layers.values()
     viewer.add_points(first.layer.data_to_world((10, 12)) + np.zeros((1, 2)), name="spots")
     points = forms.inputs().points
@@ -486,7 +489,7 @@ def test_files_are_learnt_unshown_and_shown_with_their_map(
     assert set(tags(form)) == {"file, shown"} and set(dock.explorer.link.layers) == set(names(form))
     count = len(viewer.layers)
     # The run opened again takes the layers that are there.
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert len(viewer.layers) == count and len(names(form)) == 3
     linked = dock.explorer.link.layers["A02.ome.tif"]
     row = run.table[run.table["image"] == "A02.ome.tif"].iloc[0]
@@ -496,7 +499,7 @@ def test_files_are_learnt_unshown_and_shown_with_their_map(
     select(form, 0, 1, 2)
     QTest.mouseClick(form.remove_button, LEFT)
     assert not names(form) and not [la for la in viewer.layers if isinstance(la, Image)]
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert set(tags(form)) == {"file, shown"}
     viewer.layers.clear()
     assert not names(form)

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 import tifffile
-from driving import add_dock, mapped, needs_display
+from driving import add_dock, mapped, needs_display, open_run
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QWidget
@@ -148,13 +148,13 @@ def test_giving_up_the_choice_of_a_folder_changes_nothing(run, qtbot):
 
 def test_the_map_opens_at_once_and_images_come_later(viewer, run, tmp_path, qtbot):
     dock = add_dock(viewer, tmp_path / "new")
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     panel, exploration = dock.map_panel, dock.explorer.exploration
     assert dock.explorer.complete and len(viewer.layers) == 0
     assert "3 of 3 images" in panel.missing.text() and panel.find_button.isVisibleTo(dock)
     click(dock.map_jobs.moved.dialog.without_button)
     exploration.selection.select_patch(5)
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert dock.map_jobs.moved.dialog is None
 
     dock.column.ensureWidgetVisible(panel.find_button)

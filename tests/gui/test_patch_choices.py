@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 import tifffile
 from choosing import add_forms
-from driving import add_dock, drag, let_layout_settle, mapped, needs_display, press_train, to_canvas
+from driving import (
+    add_dock,
+    drag,
+    let_layout_settle,
+    mapped,
+    needs_display,
+    open_run,
+    press_train,
+    to_canvas,
+)
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import open_file
@@ -414,7 +423,7 @@ def test_patches_of_a_projection_are_linked_on_every_plane(viewer, qtbot, tmp_pa
         assert found == (9 if z in planes else None)
 
 
-def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path):
+def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path, qtbot):
     field = synthetic_field(cells=9)
     with tifffile.TiffWriter(tmp_path / "field.ome.tif") as file:
         options = {"tile": (64, 64), "photometric": "minisblack"}
@@ -426,7 +435,7 @@ def test_a_run_of_objects_opens_with_pyramid_and_labels(viewer, tmp_path):
     recipe = Recipe.quick(Objects(size=24, border=True), batch_size=16)
     mapped(Run.create(tmp_path / "run", [image], recipe, labels={image.name: labels}))
     dock = add_dock(viewer, tmp_path / "other")
-    dock.open_run(tmp_path / "run")
+    open_run(dock, tmp_path / "run", qtbot)
     first, second, objects = viewer.layers
     assert first.multiscale and [level.shape for level in second.data] == [(288, 288), (144, 144)]
     assert all(isinstance(level, dask.array.Array) for level in second.data)

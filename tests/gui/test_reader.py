@@ -10,10 +10,9 @@ import pytest
 from driving import mapped, needs_display
 from making import make_tiny_run
 from napari.layers import Image
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QAction, QDragEnterEvent, QDropEvent
-from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDialog, QDialogButtonBox, QRadioButton
+from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui import TsimcneDock, _reader
@@ -87,9 +86,13 @@ def test_files_of_other_readers_are_not_asked_about(run):
     for name in ("cells.tif", "run.tif", "notes.json", "my-run.json"):
         readers = manager.iter_compatible_readers([str(run.folder / name)])
         assert PLUGIN not in {reader.plugin_name for reader in readers}
-    for path in (run.folder, run.folder / "run.json"):
-        readers = manager.iter_compatible_readers([str(path)])
-        assert PLUGIN in {reader.plugin_name for reader in readers}
+    # Nor about folders, of which napari does not look whether one is a run.
+    (run.folder / "cells.zarr").mkdir()
+    for folder in (run.folder, run.folder / "cells.zarr"):
+        readers = manager.iter_compatible_readers([str(folder)])
+        assert PLUGIN not in {reader.plugin_name for reader in readers}
+    readers = manager.iter_compatible_readers([str(run.folder / "run.json")])
+    assert PLUGIN in {reader.plugin_name for reader in readers}
 
 
 # --- in the window --------------------------------------------------------------------------------
@@ -102,14 +105,13 @@ def dock_of(viewer):
 
 
 @needs_display
-@pytest.mark.parametrize("which", ["", "run.json"])
-def test_opening_a_run_shows_its_map_in_the_dock(viewer, run, which):
-    assert viewer.open(run.folder / which, plugin=None if which else PLUGIN) == []
+def test_opening_a_run_shows_its_map_in_the_dock(viewer, run):
+    assert viewer.open(run.folder / "run.json", plugin=PLUGIN) == []
     dock = dock_of(viewer)
     assert dock.isVisible() and dock.explorer.run.folder == run.folder
     # Another one is shown in the same dock.
     other = mapped(make_tiny_run(run.folder.parent / "other", seed=1))
-    viewer.open(other.folder, plugin=PLUGIN)
+    viewer.open(other.folder / "run.json", plugin=PLUGIN)
     assert dock_of(viewer) is dock and dock.explorer.run.folder == other.folder
 
 
@@ -118,55 +120,45 @@ def test_what_is_wrong_with_a_run_is_told(viewer, run, monkeypatch):
     told = []
     monkeypatch.setattr("napari.utils.notifications.show_error", told.append)
     (run.folder / "recipe.json").unlink()
-    assert viewer.open(run.folder, plugin=PLUGIN) == []
+    assert viewer.open(run.folder / "run.json", plugin=PLUGIN) == []
     assert len(told) == 1 and "lacks its file" in told[0]
 
 
 @needs_display
-def test_a_folder_that_is_no_run_is_refused(viewer, tmp_path):
+def test_a_description_of_something_else_is_refused(viewer, tmp_path):
+    (tmp_path / "run.json").write_text("{}")
     with pytest.raises(ValueError, match="refused"):
-        viewer.open(tmp_path, plugin=PLUGIN)
+        viewer.open(tmp_path / "run.json", plugin=PLUGIN)
     assert dock_of(viewer) is None
 
 
-def drop(viewer, path):
-    """Drop a path onto the images."""
+def drop(target, path):
+    """Drop a path onto a widget."""
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     how = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton,
            Qt.KeyboardModifier.NoModifier)  # fmt: skip
-    target = viewer.window._qt_viewer
     QApplication.sendEvent(target, QDragEnterEvent(QPoint(50, 50), *how))
     QApplication.sendEvent(target, QDropEvent(QPointF(50, 50), *how))
 
 
 @needs_display
-def test_a_run_folder_dropped_onto_napari_opens(viewer, run):
-    """napari itself takes folders, too, and asks which reader is meant."""
-    asked = []
-
-    def choose():
-        dialog = QApplication.activeModalWidget()
-        if not isinstance(dialog, QDialog):
-            return
-        timer.stop()
-        buttons = {button.text(): button for button in dialog.findChildren(QRadioButton)}
-        asked.append(set(buttons))
-        buttons[PLUGIN].setChecked(True)
-        ok = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
-        QTest.mouseClick(ok, Qt.MouseButton.LeftButton)
-
-    timer = QTimer()
-    timer.timeout.connect(choose)
-    timer.start(50)
-    drop(viewer, run.folder)
-    assert asked == [{"napari builtins", PLUGIN}]
-    assert dock_of(viewer).explorer.run.folder == run.folder
+def test_a_run_folder_dropped_onto_the_dock_opens(viewer, run, qtbot):
+    dock = open_dock()
+    for onto_list in (False, True):
+        drop(dock.form.images.layer_list.viewport() if onto_list else dock, run.folder)
+        assert dock.explorer.run.folder == run.folder
+        assert not dock.form.images._table.rows
+        viewer.window.remove_dock_widget(dock)
+        dock = open_dock()
+    (run.folder.parent / "empty").mkdir()
+    drop(dock, run.folder.parent / "empty")
+    assert dock.explorer is None
 
 
 @needs_display
 def test_the_description_of_a_run_dropped_onto_napari_opens_it_unasked(viewer, run):
-    drop(viewer, run.folder / "run.json")
+    drop(viewer.window._qt_viewer, run.folder / "run.json")
     assert dock_of(viewer).explorer.run.folder == run.folder
 
 
@@ -211,7 +203,7 @@ def test_the_menu_of_plugins_opens_and_closes_the_same_dock(viewer, run, qtbot):
     assert open_dock() is dock
     switch.trigger()
     assert not dock.isVisible()
-    viewer.open(run.folder, plugin=PLUGIN)
+    viewer.open(run.folder / "run.json", plugin=PLUGIN)
     assert dock_of(viewer) is dock and dock.isVisible()
     assert len([name for name in viewer.window.dock_widgets if name.startswith("t-SimCNE (")]) == 1
 

@@ -10,6 +10,7 @@ from driving import (
     let_layout_settle,
     mapped,
     needs_display,
+    open_run,
     press_train,
 )
 from qtpy.QtCore import QPoint, Qt
@@ -58,7 +59,7 @@ def test_a_run_made_from_layers_finds_them_again(viewer, field, qtbot, tmp_path,
     viewer.window.remove_dock_widget(dock)
 
     dock = add_dock(viewer, tmp_path / "other")
-    dock.open_run(tmp_path / "run")
+    open_run(dock, tmp_path / "run", qtbot)
     assert not warnings and [layer.name for layer in viewer.layers] == ["DNA", "marker", "cells"]
     (linked,) = dock.explorer.link.layers.values()
     assert linked.layer is viewer.layers["DNA"] and linked.channels == (viewer.layers["marker"],)
@@ -70,7 +71,7 @@ def test_a_run_made_from_layers_finds_them_again(viewer, field, qtbot, tmp_path,
 
     # Other pixels, though of the same name and shape: not these layers.
     viewer.layers["marker"].data = viewer.layers["marker"].data + 1
-    dock.open_run(tmp_path / "run")
+    open_run(dock, tmp_path / "run", qtbot)
     assert not dock.explorer.link.layers and "was a layer, not a file" in warnings[-1]
 
 
@@ -89,7 +90,7 @@ def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, war
         for row, state in enumerate((Qt.CheckState.Unchecked, Qt.CheckState.Checked)):
             dock.form.images.layer_list.item((number + 1 + row) % 2).setCheckState(state)
         press_train(dock, qtbot)
-        dock.open_run(folder)
+        open_run(dock, folder, qtbot)
         assert list(dock.explorer.link.layers) == [name] and not warnings
         assert dock.explorer.link.layers[name].layer is viewer.layers[name]
     assert len(viewer.layers) == 2
@@ -98,7 +99,7 @@ def test_colours_movies_and_files_find_their_layers(viewer, qtbot, tmp_path, war
     run = Run.create(tmp_path / "of file", open_file(tmp_path / "a.tif"),
                      Recipe.quick(Grid(size=16), batch_size=4))  # fmt: skip
     mapped(run)
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert dock.explorer.link.layers["a.tif"].layer.name == viewer.layers[-1].name == "a.tif"
 
 
@@ -139,7 +140,7 @@ def test_images_left_out_are_named_with_their_reason(viewer, field, qtbot, tmp_p
 
     # Still there once the run is opened again.
     dock.map_panel.left_out.clear()
-    dock.open_run(tmp_path / "run")
+    open_run(dock, tmp_path / "run", qtbot)
     assert "the disk is gone" in dock.map_panel.left_out.text()
 
 

@@ -12,6 +12,7 @@ from driving import (
     drag,
     let_layout_settle,
     needs_display,
+    open_run,
     press_train,
     to_canvas,
     to_world,
@@ -268,7 +269,7 @@ def test_removed_layers_are_let_go(dock, viewer, qtbot):
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
-def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
+def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, qtbot, dimensions):
     from napari_tsimcne import Grid, Recipe, open_images
     from napari_tsimcne.samples import write_sample
 
@@ -281,7 +282,7 @@ def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, dimensions):
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._explorer.show_info", notices.append)
-    dock.open_run(run.folder)
+    open_run(dock, run.folder, qtbot)
     assert any("three dimensions" in text for text in notices) == (dimensions == 3)
     assert dock.explorer.map_view.points.shape == (72, 2)
     assert [layer.name for layer in viewer.layers] == [

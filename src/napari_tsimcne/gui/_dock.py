@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
+from napari_tsimcne.gui._drops import dropped_run
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
@@ -390,6 +391,20 @@ class TsimcneDock(QWidget):
         exploration = open_exploration(run)
         self._set_run(run, exploration, layers | dict(new or {}))
         return exploration
+
+    # --- dropped runs -------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
+        """Take the folder of a run."""
+        if dropped_run(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:  # noqa: N802
+        """Open the run that was dropped."""
+        folder = dropped_run(event)
+        if folder is not None and self.job is None:
+            event.acceptProposedAction()
+            self._open_chosen(folder)
 
     # --- end ----------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
-"""Opens the dock from napari's menus, and run folders that are dropped onto its window.
+"""Opens the dock from napari's menus, and runs whose ``run.json`` is opened in napari.
 
-napari asks this reader about folders of all kinds: nothing heavy is imported until one is a run.
+napari does not look into a folder before it offers readers of folders, and would ask which one is
+meant for each: run folders are opened in the dock. Nothing heavy is imported until one is a run.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ def run_reader(path: Any) -> Callable[[Any], list[tuple[None]]] | None:
     """Return what opens a run folder, or its ``run.json``; None for any other file or folder."""
     if not isinstance(path, str | PathLike):
         return None  # several that napari would stack
+    return None if run_folder(path) is None else _open_run
+
+
+def run_folder(path: str | PathLike[str]) -> Path | None:
+    """Return the folder of a run, from that or its ``run.json``; None for any other path."""
     found = Path(path)
-    return _open_run if _is_run(found.parent if found.name == INFO else found) else None
+    folder = found.parent if found.name == INFO else found
+    return folder if _is_run(folder) else None
 
 
 def open_dock() -> TsimcneDock:

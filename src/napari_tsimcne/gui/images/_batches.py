@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from napari_tsimcne.explore import channel_colormaps
 from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.gui.images._limits import give
-from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer, is_view
 from napari_tsimcne.gui.images._shown_files import files_of, shows
 from napari_tsimcne.gui.images._stacks import Reader, lazy
 from napari_tsimcne.images import ImageSource, in_micrometres
@@ -94,7 +94,7 @@ class Batch:
             for layer in self._image_layers(corner, at):
                 # Before it is in the viewer: whoever is told of it there can ask what it shows.
                 shows(layer, self.images)
-                viewer.layers.append(layer)
+                viewer.layers.insert(_below_views(viewer), layer)
                 layers.append(layer)
                 yield None
             axes = self.images[0].axes.replace("S", "").replace("C", "")
@@ -107,7 +107,7 @@ class Batch:
             layer = self._labels_layer(next(iter(shown.values())))
             shows(layer, self.labels)
             with active_layer_kept(viewer):
-                viewer.layers.append(layer)
+                viewer.layers.insert(_below_views(viewer), layer)
             # Patches were cut by these objects. And the keys 1 to 7, which napari gives to its
             # brushes, are those of clusters here.
             layer.editable = False
@@ -252,6 +252,14 @@ def next_position(viewer: Any) -> int:
         round(float(layer.extent.world[1, 0])) + 1 for layer in viewer.layers if is_stack(layer)
     ]
     return max(ends, default=0)
+
+
+def _below_views(viewer: Any) -> int:
+    """Where layers are inserted: below outlines, which are to be seen over them."""
+    at = len(viewer.layers)
+    while at and is_view(viewer.layers[at - 1]):
+        at -= 1
+    return at
 
 
 def _title(images: Sequence[ImageSource]) -> str:

@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 from napari_tsimcne.explore import Exploration, Mode
 from napari_tsimcne.gui._sentences import listed
 from napari_tsimcne.gui.images._cluster_paint import ClusterPaint
-from napari_tsimcne.gui.images._highlight import EDGE, Highlight
+from napari_tsimcne.gui.images._highlight import Highlight
 from napari_tsimcne.gui.images._image_lasso import ImageLasso
 from napari_tsimcne.gui.images._into_view import bring_into_view
 from napari_tsimcne.gui.images._outlines import LinkedLayer, OutlineLayer, level_shape
@@ -28,7 +28,9 @@ MARK_MS = 1_500
 CLICK_PIXELS = 3
 """Between press and release, up to which a drag is a click."""
 
-MARK_EDGE = 1.5 * EDGE
+MARK_WIDTH = 3
+"""Of its outline, in pixels of the screen."""
+
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine", "units")
 
 
@@ -64,7 +66,7 @@ class ImageLink:
         self._projected = run.recipe.depth.method in ("max", "mean")
         self._selection = exploration.selection
         self._highlight = Highlight(viewer, run.table, self._projected, SELECTED_COLOR)
-        self._mark = OutlineLayer(viewer, MARK_NAME, MARK_COLOR, MARK_EDGE)
+        self._mark = OutlineLayer(viewer, MARK_NAME, MARK_COLOR, MARK_WIDTH)
         self._unmark = _timer(self._mark.remove, MARK_MS)
         self._under = PatchesUnder(viewer, run.table, self._projected)
         self._lasso = ImageLasso(viewer, self._on_lasso)
@@ -82,7 +84,6 @@ class ImageLink:
         viewer.layers.events.removed.connect(self._on_removed)
         if self._units_changed is not None:
             self._units_changed.connect(self._on_transform)
-        self._highlight.prepare(self.layers)
         self._show_selection()
 
     def close(self) -> None:

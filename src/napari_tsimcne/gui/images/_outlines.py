@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from napari.layers import Layer, Vectors
+from qtpy.QtCore import QTimer
 
-from napari_tsimcne.gui._viewer import active_layer_kept
+from napari_tsimcne.gui._viewer import active_layer_kept, camera_of
 from napari_tsimcne.images import World, layer_matrix, transformed
 from napari_tsimcne.patches import patch_corners
+
+ZOOM_MS = 40
+"""After which outlines follow a change of the zoom."""
+
+SAME_WIDTH = 0.05
+"""Share by which a width may be off before it is set anew."""
 
 VIEW = {"napari-tsimcne": "view"}
 """Metadata of layers that only show what is explored."""
@@ -77,14 +84,20 @@ class OutlineLayer:
         The napari viewer.
     name, color
         Of the layer.
-    edge
-        Width of an outline, as a share of the patch's side.
+    pixels
+        Width of an outline on the screen, at any zoom.
     """
 
-    def __init__(self, viewer: Any, name: str, color: str, edge: float) -> None:
+    def __init__(self, viewer: Any, name: str, color: str, pixels: float) -> None:
         self._viewer = viewer
-        self._name, self._color, self._edge = name, color, edge
+        self._name, self._color, self._pixels = name, color, pixels
         self._layer: Vectors | None = None
+        self._scale = 1.0
+        """Side of a pixel of the frame in the world, in which the camera zooms."""
+        self._zoomed = QTimer()
+        self._zoomed.setSingleShot(True)
+        self._zoomed.setInterval(ZOOM_MS)
+        self._zoomed.timeout.connect(self._keep_width)
 
     @property
     def layer(self) -> Vectors | None:
@@ -103,10 +116,13 @@ class OutlineLayer:
         ``layers`` by image name, at least one; images without one are left out. ``projected``:
         patches are of a projection, their outlines are drawn on all planes.
         """
-        frame = _frame(layers)
-        vectors = outlines(table, rows, layers, projected, World.of(self._viewer))
+        frame, world = _frame(layers), World.of(self._viewer)
+        vectors = outlines(table, rows, layers, projected, world)
+        self._scale = pixel_side(world, _frame_of(layers))
         layer = self.layer
         if layer is not None and layer.ndim == frame.ndim:
+            if len(vectors):
+                self._keep_width()
             layer.data = vectors
             layer.affine = layer_matrix(frame)
             layer.units = frame.units
@@ -122,10 +138,25 @@ class OutlineLayer:
                 units=frame.units,
                 axis_labels=frame.axis_labels,
                 edge_color=self._color,
-                edge_width=self._edge * float(table["size"].iloc[0]),
+                edge_width=self._width(),
                 vector_style="line",
+                metadata=dict(VIEW),
                 opacity=1.0,
             )
+        camera_of(self._viewer).events.zoom.connect(self._on_zoom)
+
+    def _width(self) -> float:
+        """Width in pixels of the frame."""
+        return self._pixels / (self._scale * camera_of(self._viewer).zoom)
+
+    def _on_zoom(self, event: Any = None) -> None:
+        # Wheels turn faster than layers are drawn.
+        self._zoomed.start()
+
+    def _keep_width(self) -> None:
+        layer = self.layer
+        if layer is not None and abs(layer.edge_width / self._width() - 1) > SAME_WIDTH:
+            layer.edge_width = self._width()
 
     def clear(self) -> None:
         """Draw nothing; the layer stays, as it takes long to add and to remove one."""
@@ -134,9 +165,18 @@ class OutlineLayer:
 
     def remove(self) -> None:
         """Take the layer away."""
-        if self.layer is not None:
-            self._viewer.layers.remove(self.layer)
-        self._layer = None
+        self._zoomed.stop()
+        if self._layer is not None:
+            camera_of(self._viewer).events.zoom.disconnect(self._on_zoom)
+        layer, self._layer = self.layer, None
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+
+
+def pixel_side(world: World, linked: LinkedLayer) -> float:
+    """Side of a pixel of an image in the world, the mean of both sides where they differ."""
+    steps = world.matrix(linked.layer)[:-1, [linked.axes.index(axis) for axis in "YX"]]
+    return float(np.sqrt(np.linalg.norm(steps, axis=0).prod()))
 
 
 def copies(layers: Mapping[str, LinkedLayer], projected: bool) -> int:
@@ -177,7 +217,11 @@ def outlines(
 
 def _frame(layers: Mapping[str, LinkedLayer]) -> Layer:
     """Return the layer in whose pixels outlines are kept, so that sliders meet them."""
-    return max((linked.layer for linked in layers.values()), key=lambda layer: layer.ndim)
+    return _frame_of(layers).layer
+
+
+def _frame_of(layers: Mapping[str, LinkedLayer]) -> LinkedLayer:
+    return max(layers.values(), key=lambda linked: linked.layer.ndim)
 
 
 def _repeated(linked: LinkedLayer, projected: bool) -> dict[str, Sequence[int]]:

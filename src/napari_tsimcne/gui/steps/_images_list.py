@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QRect, QSize, Qt, Signal
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.errors import sentence
+from napari_tsimcne.gui._drops import dropped_files
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._small_text import smaller
 from napari_tsimcne.gui.steps._image_rows import FileRow, Row, described, lengths_of
@@ -125,17 +125,17 @@ class ImagesList(QListWidget):
 
     def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
         """Take local files."""
-        if _local_paths(event):
+        if dropped_files(event):
             event.acceptProposedAction()
 
     def dragMoveEvent(self, event: Any) -> None:  # noqa: N802
         """Take local files anywhere in the list."""
-        if _local_paths(event):
+        if dropped_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: Any) -> None:  # noqa: N802
         """Tell which files were dropped."""
-        paths = _local_paths(event)
+        paths = dropped_files(event)
         if paths:
             event.acceptProposedAction()
             self.dropped.emit(paths)
@@ -161,11 +161,6 @@ def _kind(row: Row) -> tuple | None:
     except ValueError:
         return None
     return image.channels, image.rgb, image.dtype
-
-
-def _local_paths(event: Any) -> list[Path]:
-    urls = event.mimeData().urls() if event.mimeData().hasUrls() else []
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
 
 
 def _describe(item: QListWidgetItem, row: Row) -> None:

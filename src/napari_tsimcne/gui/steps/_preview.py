@@ -13,8 +13,8 @@ from napari_tsimcne.recipe import Background
 
 PREVIEW_NAME = "patches preview"
 PREVIEW_COLOR = "#ffd24a"
-EDGE = 0.04
-"""Width of an outline, as a share of the patch's side."""
+WIDTH = 1
+"""Of an outline, in pixels of the screen."""
 
 MOST_OUTLINES = 20_000
 """That are drawn; of more, a sample."""
@@ -24,7 +24,7 @@ class PatchPreview:
     """Draws placed windows as a layer of the viewer; one at a time."""
 
     def __init__(self, viewer: Any) -> None:
-        self._outlines = OutlineLayer(viewer, PREVIEW_NAME, PREVIEW_COLOR, EDGE)
+        self._outlines = OutlineLayer(viewer, PREVIEW_NAME, PREVIEW_COLOR, WIDTH)
 
     def show(self, placed: Placed, layers: Mapping[str, LinkedLayer], seed: int) -> str:
         """Draw the windows that are kept, and return what is to be said of those not drawn.

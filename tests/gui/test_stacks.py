@@ -1,0 +1,220 @@
+"""Many images of a kind, which share their layers along a slider."""
+
+import threading
+
+import numpy as np
+import pytest
+import tifffile
+from driving import add_dock, drag, mapped, needs_display, open_run, to_canvas, wait_for_images
+from linking import around, canvas, click, lasso, noise, seen, selected, world_of
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_tsimcne import Recipe, Run
+from napari_tsimcne.gui.images import _showing
+from napari_tsimcne.gui.images._batches import MOST_LAYERS
+from napari_tsimcne.gui.images._open import images_of_run, link_images, show_now
+from napari_tsimcne.images import open_images
+from napari_tsimcne.recipe import Grid, Objects
+
+pytestmark = needs_display
+SIZES = [(48, 64)] * 8 + [(64, 64)] * 4
+"""Of images: more than are shown side by side, of two kinds."""
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number, size in enumerate(SIZES):
+        pixels = (noise(2, *size) // 12 * (number + 1)).astype(np.uint8)
+        tifffile.imwrite(folder / f"{number:02}.ome.tif", pixels,
+                         metadata={"axes": "CYX", "Channel": {"Name": ["DNA", "GFP"]}})  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def run(files, tmp_path):
+    images, _ = open_images(files)
+    return mapped(Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=16), batch_size=2)))
+
+
+@pytest.fixture
+def link(viewer, linked, run):
+    return linked.run(run, link_images(viewer, run))
+
+
+def rows_of(run, name):
+    return np.flatnonzero((run.table["image"] == name).to_numpy())
+
+
+def test_images_of_a_size_share_a_layer_for_each_channel(viewer, link, run):
+    assert [layer.data.shape for layer in viewer.layers] == [(8, 48, 64)] * 2 + [(4, 64, 64)] * 2
+    for number, record in enumerate(run.info.images):
+        linked, pixels = link.layers[record.name], record.open().load()[:, :, :]
+        viewer.dims.set_point(0, number)
+        # One image is seen at each position, of whichever size.
+        visible = [layer for layer in viewer.layers if not layer._slice.empty]
+        assert visible == [linked.layer, *linked.channels]
+        for layer, channel in zip(visible, pixels, strict=True):
+            assert np.array_equal(layer._slice.image.raw, channel)
+            assert np.array_equal(layer.data[linked.position], channel)
+    assert viewer.dims.axis_labels[0] == "image" and viewer.dims.nsteps[0] == len(SIZES)
+
+
+def test_limits_and_colours_are_those_of_the_run_and_the_names(viewer, link, run):
+    for linked in link.layers.values():
+        for layer, channel in zip((linked.layer, *linked.channels), run.info.channels, strict=True):
+            assert tuple(layer.contrast_limits) == (channel.low, channel.high)
+    assert [layer.colormap.name for layer in viewer.layers] == ["blue", "green"] * 2
+
+
+def test_clicks_and_lassos_meet_the_image_that_is_shown(viewer, link, run):
+    for number in (0, 3, 9):
+        name = run.info.images[number].name
+        own = rows_of(run, name)
+        viewer.dims.set_point(0, number)
+        viewer.reset_view()
+        click(viewer, world_of(link, own[5]))
+        assert selected(link) == [own[5]]
+        # The outline is seen at this position of the slider, and at no other.
+        starts = link.highlight.data[:, 0]
+        world = [link.highlight.data_to_world(start)[0] for start in starts]
+        assert np.allclose(world, number)
+        link.set_image_lasso(True)
+        lasso(viewer, around(link, own[[0, 1, 4, 5]]))
+        assert selected(link) == list(own[[0, 1, 4, 5]])
+        link.set_image_lasso(False)
+
+
+def test_a_patch_is_brought_into_view_at_its_position(viewer, link, run):
+    for number in (7, 2, 11):
+        patch = rows_of(run, run.info.images[number].name)[3]
+        link.bring_into_view(patch)
+        assert viewer.dims.current_step[0] == number
+        assert np.allclose(viewer.camera.center[-2:], world_of(link, patch)[-2:])
+
+
+def test_many_outlines_and_clusters_are_painted_in_each_image(viewer, link, run, monkeypatch):
+    monkeypatch.setattr("napari_tsimcne.gui.images._highlight.MOST_VECTORS", 5)
+    chosen = np.concatenate([rows_of(run, run.info.images[n].name)[::2] for n in (1, 10)])
+    link.exploration.selection.select_rows(chosen)
+    half = np.array([0, *([0] * (viewer.dims.ndim - 3)), 8, 0])
+    for patch in range(len(run.table)):
+        edge = world_of(link, patch) - half
+        assert bool(seen(link.highlight, edge)) == (patch in chosen)
+    mask = np.zeros(len(run.table), bool)
+    mask[chosen] = True
+    cluster = link.exploration.clusters.create(mask)
+    link.paint_clusters(True)
+    assert len(set(link.cluster_layers.values())) == 2
+    for patch in range(len(run.table)):
+        layer = link.cluster_layers[run.table["image"][patch]]
+        label = seen(layer, world_of(link, patch))
+        assert label == (link.exploration.clusters.all[0].id if patch in chosen else 0), cluster
+
+
+def test_label_images_are_hidden_and_lie_at_the_position_of_their_image(
+    viewer, linked, files, tmp_path
+):
+    images, _ = open_images(files)
+    labels = {}
+    (tmp_path / "labels").mkdir()
+    for number, image in enumerate(images):
+        drawn = np.zeros(image.height_width, np.uint16)
+        drawn[4:20, 4:20], drawn[24:40, 24 + number : 40 + number] = 1, 2
+        path = tmp_path / "labels" / f"{image.name}.tif"
+        tifffile.imwrite(path, drawn)
+        labels[image.name] = open_images(path).images[0]
+    recipe = Recipe.quick(Objects(size=16), batch_size=2)
+    run = mapped(Run.create(tmp_path / "objects", images, recipe, labels=labels))
+    link = linked.run(run, link_images(viewer, run))
+    shown = [layer for layer in viewer.layers if layer.name.startswith("objects")]
+    assert len(shown) == 2 and not any(layer.visible for layer in shown)
+    for number in (0, 6, 11):
+        viewer.dims.set_point(0, number)
+        place = (number, 32, 24.4 + number)
+        patch = link.patch_at(link.layers[images[number].name].layer.data_to_world(
+            (link.layers[images[number].name].position, *place[1:])))  # fmt: skip
+        assert run.table["image"][patch] == images[number].name and run.table["label"][patch] == 2
+    # Found again: nothing is added twice.
+    again = link_images(viewer, run)
+    assert again == dict(link.layers)
+
+
+def test_a_run_opens_while_the_window_lives_on(viewer, run, tmp_path, qtbot):
+    dock = add_dock(viewer, tmp_path / "new")
+    dock.open_run(run.folder)
+    # The map is there; images come later.
+    assert dock.explorer.complete and not dock.explorer.link.layers
+    assert dock.showing.busy and dock.showing.isVisibleTo(dock)
+    wait_for_images(dock, qtbot)
+    assert set(dock.explorer.link.layers) == {record.name for record in run.info.images}
+    assert not dock.showing.isVisibleTo(dock) and len(viewer.layers) == 4
+    # Opened again, the layers are found.
+    layers = list(viewer.layers)
+    open_run(dock, run.folder, qtbot)
+    assert list(viewer.layers) == layers and len(dock.explorer.link.layers) == len(SIZES)
+
+
+def test_cancelled_the_map_stays_and_an_image_is_shown_when_it_is_looked_at(
+    viewer, run, tmp_path, qtbot
+):
+    dock = add_dock(viewer, tmp_path / "new")
+    dock.open_run(run.folder)
+    QTest.mouseClick(dock.showing.cancel_button, Qt.MouseButton.LeftButton)
+    wait_for_images(dock, qtbot)
+    assert dock.explorer.complete and not dock.explorer.link.layers and not len(viewer.layers)
+    name = run.info.images[9].name
+    patch = rows_of(run, name)[2]
+    dock.explorer.link.bring_into_view(patch)
+    qtbot.waitUntil(lambda: name in dock.explorer.link.layers, timeout=30_000)
+    wait_for_images(dock, qtbot)
+    assert set(dock.explorer.link.layers) == {name}
+    native = canvas(viewer)
+    linked = dock.explorer.link.layers[name]
+    row = run.table.iloc[patch]
+    drag(native, [to_canvas(viewer, native, linked.layer.data_to_world((row.y, row.x))[-2:])])
+    assert list(dock.explorer.exploration.selection.rows) == [patch]
+
+
+def test_many_layers_are_asked_for(viewer, tmp_path, qtbot):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(MOST_LAYERS + 3):
+        tifffile.imwrite(folder / f"{number:02}.tif", noise(40 + number, 48))
+    images, _ = open_images(folder)
+    run = mapped(Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=16), batch_size=2)))
+    dock = add_dock(viewer, tmp_path / "new")
+    question = dock.showing.question
+    for button, count in (("none_button", 0), ("some_button", MOST_LAYERS)):
+        dock.open_run(run.folder)
+        qtbot.waitUntil(lambda: question.isVisibleTo(dock), timeout=30_000)
+        assert "13 images" in question.text.text() and not dock.explorer.link.layers
+        QTest.mouseClick(getattr(question, button), Qt.MouseButton.LeftButton)
+        wait_for_images(dock, qtbot)
+        assert len(dock.explorer.link.layers) == count
+
+
+def test_no_image_is_read_in_the_thread_of_the_window(viewer, run, tmp_path, qtbot, monkeypatch):
+    threads = []
+    read = _showing.Batch.read
+    monkeypatch.setattr(
+        _showing.Batch,
+        "read",
+        lambda self: threads.append(threading.current_thread()) or read(self),
+    )
+    dock = add_dock(viewer, tmp_path / "new")
+    open_run(dock, run.folder, qtbot)
+    assert threads and threading.main_thread() not in threads
+
+
+def test_one_of_many_is_added_to_the_others(viewer, linked, run):
+    link = linked.run(run, show_now(images_of_run(viewer, run, run.info.images[:8])))
+    more = show_now(images_of_run(viewer, run, run.info.images[8:9]))
+    link.add_layers(more)
+    patch = rows_of(run, run.info.images[8].name)[0]
+    link.bring_into_view(patch)
+    assert viewer.dims.current_step[0] == 8
+    click(viewer, world_of(link, patch))
+    assert selected(link) == [patch]
