@@ -18,6 +18,7 @@ from napari_tsimcne.gui._drops import dropped_run
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
+from napari_tsimcne.gui.images._image_name import ImageName
 from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import (
     images_of_run,
@@ -72,6 +73,7 @@ class TsimcneDock(QWidget):
         # One shows views at once while the other measures how long a training takes.
         self.advisors = Advisor(self), Advisor(self)
         self.image_view = ImageView(viewer, self)
+        self.image_name = ImageName(viewer)
         self.explorer: Explorer | None = None
         self._opened: Run | None = None
         """Whose images are being opened."""
@@ -459,6 +461,7 @@ class TsimcneDock(QWidget):
             self.job = None
         self.form.release()
         self.showing.close_job()
+        self.image_name.release()
         self.image_view.release()
         self.map_jobs.release()
         for advisor in self.advisors:

@@ -26,7 +26,14 @@ from napari_tsimcne.runs._extended import (
 from napari_tsimcne.runs._files import TableWriter, written_whole
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._missing import locate_images, missing_images
-from napari_tsimcne.runs._recent import UnfinishedRun, forget_run, remember_run, unfinished_runs
+from napari_tsimcne.runs._recent import (
+    UnfinishedRun,
+    forget_run,
+    is_run,
+    recent_runs,
+    remember_run,
+    unfinished_runs,
+)
 from napari_tsimcne.runs._run import MAP_COLUMNS, Run
 from napari_tsimcne.runs._run_info import Learnt, read_info, read_recipe, stored_format
 from napari_tsimcne.runs._seeds import (
@@ -71,6 +78,7 @@ __all__ = [
     "forget_run",
     "given_name",
     "images_by_part",
+    "is_run",
     "is_training",
     "locate_images",
     "missing_images",
@@ -82,6 +90,7 @@ __all__ = [
     "own_run",
     "read_info",
     "read_recipe",
+    "recent_runs",
     "recorded_training",
     "refused_additions",
     "remember_run",

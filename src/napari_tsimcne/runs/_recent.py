@@ -12,7 +12,8 @@ from platformdirs import user_data_path
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.recipe import preset_text
 from napari_tsimcne.runs._files import write_text
-from napari_tsimcne.runs._run_info import read_info, read_recipe
+from napari_tsimcne.runs._images import is_there
+from napari_tsimcne.runs._run_info import INFO, read_info, read_recipe
 from napari_tsimcne.runs._training_record import is_training
 
 MOST = 50
@@ -46,6 +47,11 @@ def remember_run(folder: Path) -> None:
     """Put a run's folder first; that nothing can be written there is no reason to stop."""
     folder = folder.resolve()
     _write([folder, *(other for other in recent_runs() if other != folder)])
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is there and looks like a run; its files are not read."""
+    return is_there(folder / INFO)
 
 
 def forget_run(folder: Path) -> None:

@@ -32,8 +32,13 @@ def files_of(layer: Layer) -> list[ImageSource]:
 
 def file_at(linked: LinkedLayer) -> ImageSource | None:
     """Return the image of a file that layers were added to show."""
-    images = _FILES.get(linked.layer, [])
-    return images[linked.position] if linked.position < len(images) else None
+    return file_in(linked.layer, linked.position)
+
+
+def file_in(layer: Layer, position: int) -> ImageSource | None:
+    """Return the image of a file that a layer was added to show at a position of the slider."""
+    images = _FILES.get(layer, [])
+    return images[position] if 0 <= position < len(images) else None
 
 
 def forget_file(layer: Layer, key: Key) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
@@ -9,6 +10,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QLabel,
+    QMenu,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -18,7 +20,9 @@ from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui.dialogs._moved import missing_text
 from napari_tsimcne.recipe import preset_text
-from napari_tsimcne.runs import missing_images
+from napari_tsimcne.runs import is_run, missing_images, recent_runs
+
+MOST_RECENT = 10
 
 
 class MapPanel(QWidget):
@@ -44,6 +48,11 @@ class MapPanel(QWidget):
         self.left_out, self.missing = _label(), _label()
         self.open_button = _button("Open run...", "Show the map of a run folder.")
         self.open_button.clicked.connect(self._choose_run)
+        self.recent_button = _button("Recent runs", "Open one of the runs that were open last.")
+        self.recent_menu = QMenu(self)
+        self.recent_menu.setToolTipsVisible(True)
+        self.recent_menu.aboutToShow.connect(self._list_recent)
+        self.recent_button.setMenu(self.recent_menu)
         self.show_button = _button(
             "Show map", "Show map, gallery and clusters again after they were closed."
         )
@@ -78,8 +87,8 @@ class MapPanel(QWidget):
         self.find_button.clicked.connect(self.find_wanted)
         buttons = QGridLayout()
         for i, button in enumerate(
-            (self.open_button, self.show_button, self.check_button, self.conditions_button,
-             self.export_button, self.add_button, self.compare_button)
+            (self.open_button, self.recent_button, self.show_button, self.check_button,
+             self.conditions_button, self.export_button, self.add_button, self.compare_button)
         ):  # fmt: skip
             buttons.addWidget(button, *divmod(i, 2))
         layout = QVBoxLayout(self)
@@ -102,6 +111,7 @@ class MapPanel(QWidget):
         for button in (self.add_button, self.compare_button):
             button.setEnabled(has_map and not busy)
         self.open_button.setEnabled(not busy)
+        self.recent_button.setEnabled(not busy)
         text = left_out(explorer.run.info.skipped) if explorer else ""
         self.left_out.setText(text)
         self.left_out.setVisible(bool(text))
@@ -123,13 +133,33 @@ class MapPanel(QWidget):
         self.find_button.setVisible(bool(missing))
 
     def _choose_run(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Open a run folder")
+        folder = QFileDialog.getExistingDirectory(self, "Open a run folder", _where_runs_are())
         if folder:
             self.run_chosen.emit(Path(folder))
+
+    def _list_recent(self) -> None:
+        """List runs that are there, the latest first."""
+        self.recent_menu.clear()
+        shown = None if self._explorer is None else self._explorer.run.folder.resolve()
+        runs = [folder for folder in recent_runs() if folder != shown and is_run(folder)]
+        for folder in runs[:MOST_RECENT]:
+            action = self.recent_menu.addAction(f"{folder.name}  ({folder.parent})")
+            action.setToolTip(str(folder))
+            action.triggered.connect(partial(self._open_recent, folder))
+        if not runs:
+            self.recent_menu.addAction("No other runs were opened yet").setEnabled(False)
+
+    def _open_recent(self, folder: Path, *_: object) -> None:
+        self.run_chosen.emit(folder)
 
     def _show_map(self) -> None:
         if self._explorer is not None:
             self._explorer.show()
+
+
+def _where_runs_are() -> str:
+    """Return the folder that holds the run that was open last; empty where there is none."""
+    return next((str(run.parent) for run in recent_runs() if run.parent.is_dir()), "")
 
 
 def _label() -> QLabel:
