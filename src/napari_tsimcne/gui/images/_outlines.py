@@ -121,9 +121,8 @@ class OutlineLayer:
         self._scale = pixel_side(world, _frame_of(layers))
         layer = self.layer
         if layer is not None and layer.ndim == frame.ndim:
-            if len(vectors):
-                self._keep_width()
             layer.data = vectors
+            self._keep_width()
             layer.affine = layer_matrix(frame)
             layer.units = frame.units
             return
@@ -155,7 +154,9 @@ class OutlineLayer:
 
     def _keep_width(self) -> None:
         layer = self.layer
-        if layer is not None and abs(layer.edge_width / self._width() - 1) > SAME_WIDTH:
+        if layer is None or not len(layer.data):
+            return
+        if abs(layer.edge_width / self._width() - 1) > SAME_WIDTH:
             layer.edge_width = self._width()
 
     def clear(self) -> None:
