@@ -81,6 +81,7 @@ class TsimcneDock(QWidget):
         """Whether the view is fitted once the first image is shown."""
         self.ask_at_close: Callable[[], AtClose] = lambda: ask_at_close(self.window())
         self._window_closing = False
+        self.setAcceptDrops(True)
         self._build()
         keep_wheel(self)
         self._refresh()

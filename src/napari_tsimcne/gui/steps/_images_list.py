@@ -127,6 +127,8 @@ class ImagesList(QListWidget):
         """Take local files."""
         if dropped_files(event):
             event.acceptProposedAction()
+        else:
+            event.ignore()  # the dock may take it
 
     def dragMoveEvent(self, event: Any) -> None:  # noqa: N802
         """Take local files anywhere in the list."""
