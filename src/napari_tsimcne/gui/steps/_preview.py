@@ -80,7 +80,7 @@ def _size(placed: Placed) -> str:
     if patches.unit == "pixel" and patches.size == patches.pixels:
         return _with_unit(patches.pixels, "px")
     size = _with_unit(patches.size, "px" if patches.unit == "pixel" else patches.unit)
-    return f"{size} stored as {_with_unit(patches.pixels, 'px')}"
+    return f"{size} resampled to {_with_unit(patches.pixels, 'px')}"
 
 
 def _with_unit(number: float, unit: str) -> str:
