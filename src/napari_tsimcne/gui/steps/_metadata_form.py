@@ -48,18 +48,18 @@ class MetadataForm(QWidget):
             ("Table", with_button(self.table, "Choose the CSV file.", self._browse)),
             ("Path pattern", self.pattern),
         ])  # fmt: skip
-        self.without_row, self.notes, self.columns = QLabel(), QLabel(), QLabel()
-        self.columns.setToolTip("What the columns became, as they can color and divide the map.")
-        for label in (self.columns, self.notes, self.without_row):
-            label.setWordWrap(True)
-            label.setVisible(False)
-            form.addRow(label)
         content.setLayout(form)
         self.details = Fold("Metadata")
         self.details.addWidget(content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.details)
+        self.without_row, self.notes, self.columns = QLabel(), QLabel(), QLabel()
+        self.columns.setToolTip("What the columns became, as they can color and divide the map.")
+        for label in (self.columns, self.notes, self.without_row):
+            label.setWordWrap(True)
+            label.setVisible(False)
+            layout.addWidget(label)
 
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(
@@ -91,7 +91,11 @@ class MetadataForm(QWidget):
 
     def _show(self, found: Measurement | None) -> None:
         """Show what became of table and pattern, what was assumed, and what is missing."""
-        notes = [] if found is None else [capital(note) for note in found.notes]
+        file = Path(self.table.text().strip()).name
+        notes = [
+            note if file and note.startswith(file) else capital(note)  # a file keeps its name
+            for note in (() if found is None else found.notes)
+        ]
         texts = {
             self.columns: "" if found is None else found.columns_text,
             self.notes: "\n".join(notes[:MOST_NOTES]),
