@@ -325,8 +325,8 @@ class Trainer:
         """
         asked = self.world.agree(2 * control.stopping + control.pausing)
         if asked == 1:
-            yield Paused()
             begun = time.perf_counter()
+            yield Paused()
             while self.world.agree(control.pausing):
                 control.wait(1.0)
             self._started += time.perf_counter() - begun
