@@ -81,13 +81,7 @@ class ConditionColumns:
     block: str | None = None
 
     def check(self, table: pd.DataFrame) -> None:
-        """Refuse columns that a table does not have, and what does not go together.
-
-        Raises
-        ------
-        InputError
-            With what there is.
-        """
+        """Raise an `InputError` for columns that are missing, or do not go together."""
         one_each = (self.condition, self.well, self.dose, self.plate, self.block)
         for name in (*one_each, *self._named(table)):
             if name is not None and name not in table:
@@ -314,10 +308,9 @@ class _Asked:
     @property
     def others(self) -> list[str]:
         """The conditions that are compared with the control."""
-        columns = self.columns
-        if columns.treated is not None:
-            return [columns.treated]
-        return [name for name in self.names if name != columns.control and self.of(name).any()]
+        control, treated = self.columns.control, self.columns.treated
+        named = self.names if treated is None else [treated]
+        return [name for name in named if name != control and self.of(name).any()]
 
 
 def _shares(asked: _Asked, doubts: list[str]) -> dict[str, object]:

@@ -1,7 +1,4 @@
-"""Figures of conditions: shares, difference map, plate, dose curves.
-
-Each returns a matplotlib figure that a window can show and a file can hold.
-"""
+"""Figures of conditions, as matplotlib's: shares, difference map, plate, dose curves."""
 
 from __future__ import annotations
 

@@ -339,7 +339,7 @@ def _clusters(exploration: Exploration | None) -> list[str]:
     if not held:
         return []
     outside = len(exploration) - sum(sizes.values())
-    begun = f"{counted(len(held), 'cluster')} of patches {_were(held)} defined{_how(held)}"
+    begun = f"{counted(len(held), 'cluster')} of patches {'was' if len(held) == 1 else 'were'} defined{_how(held)}"
     if len(held) <= MOST_NAMES:
         named = words([
             f"'{one.name}' ({counted(sizes[one.id], 'patch', 'patches')})" for one in held
@@ -380,10 +380,6 @@ def _how(clusters: list[Cluster]) -> str:
 def _cited(origin: Origin) -> str:
     cited = {"hdbscan": HDBSCAN, "k-means": K_MEANS, "gaussian mixture": MIXTURE}
     return f" ({cited[origin.method].cited})" if origin.method in cited else ""
-
-
-def _were(things: list) -> str:
-    return "was" if len(things) == 1 else "were"
 
 
 def _software(run: Run) -> str:
