@@ -339,7 +339,8 @@ def _clusters(exploration: Exploration | None) -> list[str]:
     if not held:
         return []
     outside = len(exploration) - sum(sizes.values())
-    begun = f"{counted(len(held), 'cluster')} of patches {'was' if len(held) == 1 else 'were'} defined{_how(held)}"
+    were = "was" if len(held) == 1 else "were"
+    begun = f"{counted(len(held), 'cluster')} of patches {were} defined{_how(held)}"
     if len(held) <= MOST_NAMES:
         named = words([
             f"'{one.name}' ({counted(sizes[one.id], 'patch', 'patches')})" for one in held
