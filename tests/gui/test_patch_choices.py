@@ -138,7 +138,7 @@ def test_each_image_takes_the_labels_over_it(viewer, qtbot, tmp_path):
     assert "does not lie over the image 'field 0'" in told(dock)
     patches.labels.choose_over_each()
     del viewer.layers["cells 1"]
-    assert "does not begin where the image 'field 1' does" in told(dock)
+    qtbot.waitUntil(lambda: "does not lie over the image 'field 1'" in told(dock))
 
 
 def test_of_labels_over_each_other_those_of_the_same_name_are_taken(viewer, qtbot, tmp_path):
@@ -210,7 +210,9 @@ def test_points_bring_their_features_and_their_place(dock, viewer, qtbot, tmp_pa
 
 def test_combos_follow_the_layers(cells, viewer):
     patches = cells.choose(Objects)
-    viewer.add_labels(np.zeros((288, 288), int), name="nuclei")
+    image = viewer.layers["DNA"]
+    space = {"scale": image.scale, "units": image.units}
+    viewer.add_labels(np.zeros((288, 288), int), name="nuclei", **space)
     assert texts(patches.labels) == ["cells", "nuclei", "the one over each image"]
     patches.labels.choose(viewer.layers["nuclei"])
     viewer.layers["nuclei"].name = "kernels"

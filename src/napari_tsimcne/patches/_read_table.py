@@ -174,11 +174,13 @@ def _split(text: str, where: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _is_comment(lines: Sequence[str]) -> bool:
-    """Whether the first line is a comment, and not column names behind a #, as NumPy writes them."""
+    """Whether the first line is a comment, not column names behind a # as NumPy writes them."""
     if not lines[0].lstrip('"').startswith("#"):
         return False
     following = next((line for line in lines[1:] if line.strip()), "#")
-    return following.lstrip('"').startswith("#") or not _has_names(lines[0]) or _has_names(following)
+    if following.lstrip('"').startswith("#"):
+        return True
+    return not _has_names(lines[0]) or _has_names(following)
 
 
 def _has_names(line: str) -> bool:
