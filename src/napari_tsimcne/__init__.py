@@ -13,7 +13,7 @@ In a few lines::
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"
 
 if TYPE_CHECKING:
     from napari_tsimcne.errors import InputError
