@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 from driving import mapped
 from linking import TURNED, noise, settle
@@ -19,6 +21,14 @@ def _no_advice(request, monkeypatch):
             "napari_tsimcne.gui.jobs._advisor.Advisor.ask",
             lambda self, question, done, failed: None,
         )
+
+
+@pytest.fixture
+def qtbot(qtbot, monkeypatch):
+    """Waits longer than by default: what is read or computed elsewhere is late on a busy machine."""
+    for wait in ("waitUntil", "waitSignal", "wait_until", "wait_signal"):
+        monkeypatch.setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=60_000))
+    return qtbot
 
 
 @pytest.fixture
