@@ -25,7 +25,7 @@ def _no_advice(request, monkeypatch):
 
 @pytest.fixture
 def qtbot(qtbot, monkeypatch):
-    """Waits longer than by default: what is read or computed elsewhere is late on a busy machine."""
+    """Waits longer: what is read or computed elsewhere is late on a busy machine."""
     for wait in ("waitUntil", "waitSignal", "wait_until", "wait_signal"):
         monkeypatch.setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=60_000))
     return qtbot
