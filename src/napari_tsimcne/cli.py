@@ -16,6 +16,7 @@ import typer
 from napari_tsimcne import __version__
 from napari_tsimcne.errors import FAILURE, USER_ERROR, InputError, sentence
 from napari_tsimcne.terminal import _options as options
+from napari_tsimcne.terminal import _read_options as read_options
 from napari_tsimcne.terminal._add import add_images, embed_quietly
 from napari_tsimcne.terminal._demo import run_demo
 from napari_tsimcne.terminal._map_commands import COMMANDS
@@ -99,34 +100,36 @@ def run(
     from napari_tsimcne.recipe import PRESETS
     from napari_tsimcne.runs import Run
 
-    epochs_given = options.parse_epochs(epochs)
-    patches = options.parse_patches(
+    epochs_given = read_options.parse_epochs(epochs)
+    patches = read_options.parse_patches(
         patch_size=patch_size, stride=stride, offset=offset, edges=edges, pixels=pixels,
         objects=objects, surroundings=surroundings, keep_border=keep_border,
         least_area=least_area, points=points, dimming=dimming,
     )  # fmt: skip
-    skipping = options.parse_background(patches, background, threshold_factor, least_foreground)
-    taken_depth = options.parse_depth(depth)
+    skipping = read_options.parse_background(
+        patches, background, threshold_factor, least_foreground
+    )
+    taken_depth = read_options.parse_depth(depth)
     images, skipped = _open_images(sources, axes, pixel_size)
     check_alike(images)
-    labels = options.open_labels(images, objects, warn)
-    given = options.open_points(points, warn)
-    measure = options.measurement(images, pattern, metadata, warn)
+    labels = read_options.open_labels(images, objects, warn)
+    given = read_options.open_points(points, warn)
+    measure = read_options.measurement(images, pattern, metadata, warn)
     recipe = PRESETS[preset](
         patches,
         depth=taken_depth,
         background=skipping,
         margin=margin,
         rgb=images[0].rgb,
-        views=views or options.suggested_views(images, preset, console.print),
+        views=views or read_options.suggested_views(images, preset, console.print),
         normalization=normalization,
         epochs=epochs_given,
         batch_size=batch_size,
         map_dimensions=map_dimensions,
-        network=options.parse_network(pretrained, freeze_backbone),
+        network=read_options.parse_network(pretrained, freeze_backbone),
         seed=seed,
     )
-    recipe = options.with_percentiles(recipe, percentiles)
+    recipe = read_options.with_percentiles(recipe, percentiles)
     with bars() as told:
         made = Run.create(
             out, images, recipe, labels=labels, points=given,
@@ -188,7 +191,7 @@ def demo(
     debug: options.Debug = False,
 ) -> None:
     """Do the whole job on synthetic images of cells; open the map where there is a display."""
-    made = run_demo(out, seed, device, options.parse_epochs(epochs))
+    made = run_demo(out, seed, device, read_options.parse_epochs(epochs))
     if _has_display():
         _show(made)
 
@@ -243,8 +246,8 @@ def embed(
 
     opened = _open(run)
     images, _ = _open_images(sources, axes, pixel_size)
-    labels = options.open_labels(images, objects, warn)
-    given = options.open_points(points, warn)
+    labels = read_options.open_labels(images, objects, warn)
+    given = read_options.open_points(points, warn)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
         out = out.with_name(f"{out.stem}-part{rank + 1}of{size}{out.suffix}")
@@ -294,9 +297,9 @@ def add(
     if not sources:
         raise InputError("name the images to add: files, folders or patterns")
     images, skipped = _open_images(sources, axes, pixel_size)
-    labels = options.open_labels(images, objects, warn)
-    given = options.open_points(points, warn)
-    measure = options.measurement(images, pattern, metadata, warn)
+    labels = read_options.open_labels(images, objects, warn)
+    given = read_options.open_points(points, warn)
+    measure = read_options.measurement(images, pattern, metadata, warn)
     add_images(opened, images, name, labels, given, skipped, measure, device)
 
 

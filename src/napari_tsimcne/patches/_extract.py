@@ -23,6 +23,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped
 from napari_tsimcne.patches._compute import compute, compute_in_order
 from napari_tsimcne.patches._store import keep_rows, make_store, write_rows
+from napari_tsimcne.patches._surroundings import dim_objects, other_objects
 from napari_tsimcne.patches._windows import Windows
 from napari_tsimcne.recipe import Grid, Objects, Points
 
@@ -336,7 +337,7 @@ def _cut_block(
     others = None
     if labels is not None:
         try:
-            others = _other_objects(windows, labels, plane, rows["label"])
+            others = other_objects(windows, labels, plane, rows["label"])
         except InputError as error:
             return _left_out(result, image, numbers, str(error))
     crop_bytes = arrays[0][:, :1, :1].nbytes * windows.side**2
@@ -361,7 +362,7 @@ def _cut_block(
                 if not len(part):
                     continue
             if others is not None:
-                _dim(crops, others[part], dimming)
+                dim_objects(crops, others[part], dimming)
             results.append(result(image, numbers[part], crops))
     return results
 
@@ -382,28 +383,6 @@ def _joined(
             (top, left), (bottom, right) = begin - corner, end - corner
             region[:, y:y_end, x:x_end] = block[:, top:bottom, left:right]
     return region, first
-
-
-def _other_objects(
-    windows: Windows, labels: ImageSource, plane: tuple[int, int], own: pd.Series
-) -> np.ndarray:
-    """Which pixels of crops are not of their own object, (n, side, side) bool."""
-    places = [windows.places(number) for number in range(len(own))]
-    top, left = (int(min(place[axis].min() for place in places)) for axis in (0, 1))
-    bottom, right = (int(max(place[axis].max() for place in places)) + 1 for axis in (0, 1))
-    t, z = (at if labels.length(axis) > 1 else 0 for at, axis in zip(plane, "TZ", strict=True))
-    under = labels.read(t, z, slice(top, bottom), slice(left, right))[0]
-    others = np.empty((len(own), windows.side, windows.side), bool)
-    for other, (rows, columns), label in zip(others, places, own, strict=True):
-        other[...] = under[np.ix_(rows - top, columns - left)] != label
-    return others
-
-
-def _dim(crops: np.ndarray, others: np.ndarray, dimming: float) -> None:
-    """Multiply pixels of other objects by ``dimming``, in place."""
-    for crop, other in zip(crops, others, strict=True):
-        values = crop[:, other].astype(np.float64) * dimming
-        crop[:, other] = values if crops.dtype.kind == "f" else np.rint(values)
 
 
 def _block(image: ImageSource, windows: Windows) -> np.ndarray:

@@ -23,14 +23,12 @@ from napari_tsimcne.images import (
     well_place,
     without_series,
 )
+from napari_tsimcne.patches._agreement import SEPARATOR, Agreement, key_text
 from napari_tsimcne.patches._read_table import Report, silent
 from napari_tsimcne.patches._table import COLUMNS, MEASURED, kept_apart, renamed, renamed_text
 
 IMAGE_COLUMNS = ("image", "file", "filename", "imagename", "imagefile", "filepath", "imagepath")
 """Columns of a table that name the image a row is about, in this order of preference."""
-
-SEPARATOR = "\x1f"
-"""Between the keys of a row that has several."""
 
 
 def join_metadata(
@@ -103,7 +101,7 @@ def match_rows(
         metadata = metadata.dropna(subset=[named]).reset_index(drop=True)
         given = as_text(metadata[named]).rename(named)
         own = metadata.drop(columns=named)
-        same = _Agreement(own, given, source, named, report)
+        same = Agreement(own, given, source, named, report)
         known = _rows_by_image(table["image"].unique(), given, source, files or {}, same)
         same.tell()
         rows = table["image"].map(known).fillna(-1).to_numpy(np.int64)
@@ -115,10 +113,10 @@ def match_rows(
         own = metadata.drop(columns=[key for key in keys if key in metadata])
         own = own.reset_index(drop=True)
         shown = _joined(metadata[[key for key in keys if key in metadata]]).reset_index(drop=True)
-        same = _Agreement(own, shown, source, " and ".join(keys), report)
+        same = Agreement(own, shown, source, " and ".join(keys), report)
         rows = np.where(ours.isna(), -1, _first_rows(given, ours, same))
         same.tell()
-        given, sought = shown, ours.map(_shown)
+        given, sought = shown, ours.map(key_text)
     if (rows < 0).all():
         ours = [str(one) for one in sought.dropna().unique()]
         index = NameIndex(ours)
@@ -126,8 +124,8 @@ def match_rows(
         hint = next(filter(None, hints), "")
         raise InputError(
             f"{source} matches no patch: its column {' and '.join(keys)} holds "
-            f"{some(_shown(key) for key in given)}, the patches' "
-            f"{some(_shown(key) for key in ours)}{f'; {hint}' if hint else ''}"
+            f"{some(key_text(key) for key in given)}, the patches' "
+            f"{some(key_text(key) for key in ours)}{f'; {hint}' if hint else ''}"
         )
     return own, rows
 
@@ -150,10 +148,6 @@ def some(values: Iterable[object], count: int = 3) -> str:
     """Name the first of some values, for a message."""
     listed = [str(value) for value in values]
     return ", ".join(listed[:count]) + (", ..." if len(listed) > count else "")
-
-
-def _shown(key: object) -> str:
-    return str(key).replace(SEPARATOR, ", ")
 
 
 # --- keys -----------------------------------------------------------------------------------------
@@ -270,57 +264,13 @@ def _strung(columns: Sequence[pd.Series]) -> pd.Series:
     return first.str.cat(further, sep=SEPARATOR) if further else first
 
 
-def _first_rows(given: pd.Series, wanted: pd.Series, same: _Agreement) -> np.ndarray:
+def _first_rows(given: pd.Series, wanted: pd.Series, same: Agreement) -> np.ndarray:
     """Return the row of each key that is wanted, -1 for none; rows of one key must agree."""
     first: dict[str, int] = {}
     for row, key in enumerate(given):
         if first.setdefault(key, row) != row:
             same.check(first[key], row)
     return wanted.map(first).fillna(-1).to_numpy(np.int64)
-
-
-class _Agreement:
-    """Checks that rows about one thing say the same of it, and counts those that are too many."""
-
-    def __init__(
-        self, rows: pd.DataFrame, given: pd.Series, source: str, key: str, report: Report
-    ) -> None:
-        self._rows, self._given, self._source = rows, given, source
-        self._key, self._report = key, report
-        self._repeated: set[int] = set()
-
-    def check(self, one: int, other: int, image: str = "") -> None:
-        """Refuse two rows that differ; ``image`` where their keys mean it."""
-        differs = self._difference(one, other)
-        if not differs and len(self._rows.columns):
-            self._repeated.add(max(one, other))
-            return
-        keys = [_shown(self._given[row]) for row in (one, other)]
-        about = (
-            f"the image '{image}' ('{keys[0]}' and '{keys[1]}')" if image
-            else f"{self._key} '{keys[0]}'"
-        )  # fmt: skip
-        raise InputError(
-            f"{self._source} has several rows for {about}: rows {one + 1} and {other + 1}"
-            f"{f' differ in {differs}' if differs else ''}; leave one for each"
-        )
-
-    def _difference(self, one: int, other: int) -> str:
-        for name in self._rows:
-            a, b = self._rows[name].iloc[one], self._rows[name].iloc[other]
-            if not (pd.isna(a) and pd.isna(b)) and (pd.isna(a) or pd.isna(b) or a != b):
-                said = ["nothing" if pd.isna(value) else f"'{value}'" for value in (a, b)]
-                return f"{name} ({said[0]} and {said[1]})"
-        return ""
-
-    def tell(self) -> None:
-        """Report how many rows said what others say."""
-        count = len(self._repeated)
-        if count:
-            self._report(
-                f"{count:,} row{'s' if count > 1 else ''} of {self._source} repeat"
-                f"{'' if count > 1 else 's'} what another says of the same {self._key}"
-            )
 
 
 # --- images by name -------------------------------------------------------------------------------
@@ -331,7 +281,7 @@ def _rows_by_image(
     given: pd.Series,
     source: str,
     files: Mapping[str, str],
-    same: _Agreement,
+    same: Agreement,
 ) -> dict[str, int]:
     """Which row of the metadata each image has; images without one are left out."""
     keys: dict[int, str] = {}
@@ -362,7 +312,7 @@ def _rows_by_image(
 
 
 def _rows_by_name(
-    names: Iterable[str], keys: Mapping[int, str], source: str, same: _Agreement
+    names: Iterable[str], keys: Mapping[int, str], source: str, same: Agreement
 ) -> dict[str, int]:
     """Which row each name has, of those whose keys are given."""
     names = list(dict.fromkeys(names))
@@ -383,7 +333,7 @@ def _rows_by_name(
 
 
 def _rows_by_well(
-    left: Sequence[str], images: Sequence[str], keys: Mapping[int, str], same: _Agreement
+    left: Sequence[str], images: Sequence[str], keys: Mapping[int, str], same: Agreement
 ) -> dict[str, int]:
     """Which row images have that are called by wells, where the keys are wells, too."""
     places = {image: well_of_image(str(image)) for image in images}

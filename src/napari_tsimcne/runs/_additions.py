@@ -48,10 +48,11 @@ from napari_tsimcne.runs._files import (
 )
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._moved import Whereabouts
-from napari_tsimcne.runs._run import MAP_COLUMNS, Run, ranges_by_image, store_bytes
+from napari_tsimcne.runs._run import MAP_COLUMNS, Run, store_bytes
 from napari_tsimcne.runs._run_info import Ranges, Records, check_ranges
 from napari_tsimcne.runs._training_record import is_training
 from napari_tsimcne.runs._trust import read_json, refuse_links
+from napari_tsimcne.runs._value_ranges import ranges_by_image
 
 FOLDER = "added"
 LOCK = "adding.lock"

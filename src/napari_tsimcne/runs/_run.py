@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ import pandas as pd
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource, Skipped, check_alike
 from napari_tsimcne.patches import (
-    ChannelRange,
     Cut,
     Told,
     channel_ranges,
@@ -38,9 +36,8 @@ from napari_tsimcne.runs._files import (
 )
 from napari_tsimcne.runs._images import ImageRecord
 from napari_tsimcne.runs._moved import Whereabouts
+from napari_tsimcne.runs._new_folder import STORE, TABLE, clear, refuse_used
 from napari_tsimcne.runs._run_info import (
-    INFO,
-    RECIPE,
     Learnt,
     RunInfo,
     read_info,
@@ -48,8 +45,8 @@ from napari_tsimcne.runs._run_info import (
     write_info_and_recipe,
 )
 from napari_tsimcne.runs._trust import refuse_links
+from napari_tsimcne.runs._value_ranges import low_high, ranges_by_image
 
-TABLE, STORE = "patches.parquet", "patches.npy"
 EMBEDDING, FEATURES = "embedding.parquet", "features.npy"
 MAP_COLUMNS = ("map_x", "map_y", "map_z")
 """Coordinates; a map of two dimensions has no ``map_z``."""
@@ -128,7 +125,7 @@ class Run:
         """
         folder = Path(folder).expanduser().resolve()
         check_alike(images)
-        _refuse_used(folder)
+        refuse_used(folder)
         images = [image.at_depth(recipe.depth) for image in images]
         placed = place_patches(images, recipe, labels=labels, points=points, told=told)
         table, recipe = placed.table, placed.recipe
@@ -174,10 +171,10 @@ class Run:
             write_info_and_recipe(folder, info, recipe)
         except OSError as error:
             refused = cannot_write(folder, error)
-            _clear(folder, existed)
+            clear(folder, existed)
             raise refused from error
         except BaseException:
-            _clear(folder, existed)
+            clear(folder, existed)
             raise
         return cls(folder, info, recipe, table)
 
@@ -244,11 +241,11 @@ class Run:
         One row for all patches, which need no number then, or one an image.
         """
         if not self.info.image_channels:
-            return (*_low_high([self.info.channels]), None)
+            return (*low_high([self.info.channels]), None)
         names = list(self.info.image_channels)
         group = self.table["image"].map({name: i for i, name in enumerate(names)})
         return (
-            *_low_high([self.info.image_channels[name] for name in names]),
+            *low_high([self.info.image_channels[name] for name in names]),
             group.to_numpy(np.int64),
         )
 
@@ -379,26 +376,6 @@ class Run:
             self.checkpoint_path.unlink(missing_ok=True)
 
 
-def _low_high(ranges: Sequence[Sequence[ChannelRange]]) -> tuple[np.ndarray, np.ndarray]:
-    low = np.array([[channel.low for channel in row] for row in ranges], np.float32)
-    high = np.array([[channel.high for channel in row] for row in ranges], np.float32)
-    return low, high
-
-
-def ranges_by_image(
-    store: np.ndarray, table: pd.DataFrame, recipe: Recipe, names: Sequence[str]
-) -> dict[str, tuple[ChannelRange, ...]]:
-    """Values of channels that images take as 0 and 1, by image, where each has its own."""
-    if recipe.normalization.method != "image":
-        return {}
-    return {
-        str(image): tuple(
-            channel_ranges(store, names, recipe.normalization, recipe.seed, rows.to_numpy())
-        )
-        for image, rows in table.groupby("image", sort=False).groups.items()
-    }
-
-
 def store_bytes(patches: int, image: ImageSource, cut: Cut) -> int:
     """Return how large a store of so many patches of images like this one is."""
     return patches * image.channels * cut.side**2 * image.dtype.itemsize
@@ -410,27 +387,3 @@ def _more_patches(recipe: Recipe, images: int) -> str:
     if isinstance(recipe.patches, Objects):
         return "add images, or check that each object has a number of its own"
     return "or add points"
-
-
-def _refuse_used(folder: Path) -> None:
-    if folder.is_file():
-        raise InputError(f"{folder} is a file: choose a new folder for the run")
-    if (folder / INFO).exists():
-        raise InputError(f"{folder} holds another run: choose a new folder, nothing was changed")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"the folder {folder} is not empty: choose a new folder for the run")
-
-
-def _clear(folder: Path, existed: bool) -> None:
-    """Remove what a broken attempt left in a folder that was empty or absent before."""
-    if not existed:
-        shutil.rmtree(folder, ignore_errors=True)
-        return
-    for name in (
-        STORE,
-        f".{STORE}.writing",
-        TABLE,
-        RECIPE,
-        INFO,
-    ):
-        (folder / name).unlink(missing_ok=True)

@@ -26,8 +26,9 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.events import Finished
 from napari_tsimcne.explore import NEIGHBORS, nearest, shared
 from napari_tsimcne.runs._files import cannot_write, read_or_explain, written_whole
+from napari_tsimcne.runs._new_folder import STORE, TABLE
 from napari_tsimcne.runs._parquet import parse_table
-from napari_tsimcne.runs._run import STORE, TABLE, Run
+from napari_tsimcne.runs._run import Run
 from napari_tsimcne.runs._run_info import read_info, write_info_and_recipe
 from napari_tsimcne.runs._training_record import EventReader
 from napari_tsimcne.runs._trust import parse_json, refuse_links
