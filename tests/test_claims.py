@@ -82,6 +82,15 @@ def test_metadata_of_another_file_is_refused(tmp_path, images, planes, reason):
         open_images(file)
 
 
+def test_metadata_that_is_cut_off_is_not_passed_over(tmp_path):
+    file = write(tmp_path / "a.ome.tif", ome(planes_of("a.ome.tif")))
+    with tifffile.TiffFile(file) as tiff:
+        text = tiff.pages.first.description
+    tifffile.imwrite(file, PLANES, description=text[:-20].encode(), metadata=None)
+    with pytest.raises(InputError, match="cut off"):
+        open_images(file)
+
+
 def test_metadata_without_places_of_planes_is_used_where_it_fits(tmp_path):
     (image,) = open_images(write(tmp_path / "a.ome.tif", ome(""))).images
     assert image.shape == (2, 3, 30, 40) and plane(image, 1)[:, 0, 0].tolist() == [1, 4]
@@ -188,6 +197,12 @@ def test_what_is_missing_of_a_plate_is_listed_and_the_rest_opens(tmp_path):
     assert "not written" in skipped[0].reason and "full resolution" in skipped[2].reason
     # An image keeps its number when the missing ones are written.
     assert [image.series for image in images] == [0, 2, 4]
+    root.attrs["plate"] = {"wells": [{"path": w} for w in ("A/1", "C/3", "A/1")]}
+    (plate / "C/3/.zattrs").write_text("{broken")
+    (plate / "C/3/zarr.json").unlink(missing_ok=True)
+    images, skipped = open_images(plate)
+    assert [i.name for i in images] == ["p.zarr/A/1/0", "p.zarr/A/1/2"]
+    assert [s.name for s in skipped] == ["p.zarr/A/1/1", "p.zarr/C/3"]
 
 
 def test_axes_and_channels_of_a_zarr_that_do_not_fit_are_reported(tmp_path):

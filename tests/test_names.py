@@ -117,6 +117,30 @@ def test_habits_of_programs_that_make_label_images(image, label):
     assert pairs([image, "other.tif"], ["other_mask.tif", label])[image] == label
 
 
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [("img{}.tif", "mask{}.tif"), ("t{}.tif", "man_seg{}.tif"), ("t{}.tif", "mask{}.tif")],
+)
+def test_words_before_a_number_need_no_sign_between(image, label):
+    numbers = ["000", "001", "010"]
+    images, labels = ([name.format(n) for n in numbers] for name in (image, label))
+    assert pairs(images, labels) == dict(zip(images, labels, strict=True))
+
+
+def test_a_label_image_in_the_folder_of_another_image_is_not_taken():
+    images = ["images/c1/x.tif", "images/c2/x.tif"]
+    with pytest.raises(InputError, match=r"no label image was found for 'images/c2/x.tif'"):
+        pairs(images, ["masks/c1/x_mask.tif", "masks/c3/x_mask.tif"])
+    labels = ["masks/c1/x_mask.tif", "masks/c2/x_mask.tif"]
+    assert pairs(images, labels) == dict(zip(images, labels, strict=True))
+
+
+def test_the_whole_name_of_a_file_tells_endings_apart_that_begin_alike():
+    assert pairs(["a.tif", "a.tiff"], ["a.tiff_mask.png", "a.tif_mask.png"]) == {
+        "a.tif": "a.tif_mask.png", "a.tiff": "a.tiff_mask.png"
+    }  # fmt: skip
+
+
 def test_one_label_image_that_is_named_after_nothing_belongs_to_the_one_image():
     for label in ("labels.tif", "result.tif", "cells_mask.tif", "field_12_labels.tif"):
         assert pairs(["field_12_w1.tif"], [label]) == {"field_12_w1.tif": label}

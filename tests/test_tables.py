@@ -201,6 +201,34 @@ def test_wells_by_row_and_column_on_several_plates():
     assert rows["row"].tolist() == ["A", "A", "B", "B"]
 
 
+@pytest.mark.parametrize("keys", [["A1_s1", "A2_s1", "A10_s1"], ["A1_s01", "A2_s01", "A10_s01"]])
+def test_zeros_before_numbers_are_passed_over_where_nothing_else_fits(keys):
+    names = ["A01_s1.tif", "A02_s1.tif", "A10_s1.tif"]
+    metadata = pd.DataFrame({"image": keys, "dose": [1, 2, 10]})
+    assert list(join_metadata(table_of(*names), metadata, "doses")["dose"]) == [1, 2, 10]
+
+
+def test_names_that_differ_by_zeros_are_two_where_both_are_there():
+    metadata = pd.DataFrame({"image": ["x_1", "x_01", "x_2"], "dose": [1, 2, 3]})
+    joined = join_metadata(table_of("x_01.tif", "x_2.tif"), metadata, "doses")
+    assert list(joined["dose"]) == [2, 3]
+    metadata = pd.DataFrame({"image": ["x_001"], "dose": [1]})
+    with pytest.raises(InputError, match="other zeros"):
+        join_metadata(table_of("x_01.tif", "x_1.tif"), metadata, "doses")
+
+
+def test_notes_among_the_wells_are_rows_of_none():
+    metadata = pd.DataFrame({"Well": ["A - 1", "A2", "empty", "see note"], "dose": [1, 2, 3, 4]})
+    joined = join_metadata(table_of("A01.tif", "A02.tif"), metadata, "doses")
+    assert list(joined["dose"]) == [1, 2]
+
+
+def test_long_numbers_are_names_and_none_is_infinite(read):
+    table, _ = read("id,dose\n1234567890123456789,1e400\n1234567890123456788,1\n")
+    assert list(table["id"]) == ["1234567890123456789", "1234567890123456788"]
+    assert table["dose"].dtype.kind == "O"
+
+
 def test_columns_that_are_not_about_wells_are_compared_as_they_are():
     table = table_of("x.tif", "y.tif", clone=["A1", "A01"])
     metadata = pd.DataFrame({"clone": ["A01", "A1"], "dose": [1, 2]})

@@ -36,7 +36,6 @@ from napari_tsimcne.images._wells import (
     is_about_columns,
     is_about_rows,
     is_about_wells,
-    mostly_wells,
     well_from,
     well_place,
 )
@@ -68,7 +67,6 @@ __all__ = [
     "labels_from_layer",
     "layer_matrix",
     "length_text",
-    "mostly_wells",
     "named_alike",
     "near",
     "noted",

@@ -46,14 +46,18 @@ def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) ->
         return {images[0].name: labels[0]}
     fitting: dict[str, list[ImageSource]] = {image.name: [] for image in images}
     owners = _Owners(images)
+    several: list[tuple[ImageSource, list[ImageSource]]] = []
     for label in labels:
         owned = owners.of(label)
         if len(owned) > 1:
-            # All of them may have a nearer one.
-            names = [image.name for image in owned]
-            fitting |= {name: [*fitting[name], label] for name in names}
+            several.append((label, owned))
         elif owned:
             fitting[owned[0].name].append(label)
+    # All that lie as near may have a nearer one.
+    for label, owned in several:
+        for image in owned:
+            if not fitting[image.name] and not _lie_apart(image, label, owned, labels):
+                fitting[image.name].append(label)
     fitting = {image.name: _nearest(image, fitting[image.name]) for image in images}
     missing = [image for image in images if not fitting[image.name]]
     if missing:
@@ -119,7 +123,7 @@ class _Owners:
         near = [image for image, n in zip(found, shared, strict=True) if n == max(shared)]
         # Of A01.tif and A01.png, the one whose whole name is repeated.
         file = folded(_parsed(label).file)
-        return [one for one in near if file.startswith(folded(_parsed(one).file))] or near
+        return [one for one in near if _begins_with(file, folded(_parsed(one).file))] or near
 
 
 def _parsed(image: ImageSource) -> Name:
@@ -219,6 +223,21 @@ def _nearest(image: ImageSource, labels: list[ImageSource]) -> list[ImageSource]
         return labels
     shared = [len(_folders(image) & _folders(label)) for label in labels]
     return [label for label, n in zip(labels, shared, strict=True) if n == max(shared)]
+
+
+def _lie_apart(
+    image: ImageSource,
+    label: ImageSource,
+    images: Sequence[ImageSource],
+    labels: Sequence[ImageSource],
+) -> bool:
+    """Whether folders tell both apart from others of their name, but not by the same word."""
+    same = [one for one in labels if folded(_parsed(one).stem) == folded(_parsed(label).stem)]
+    own, others = (
+        _folders(one) - set.intersection(*map(_folders, group))
+        for one, group in ((image, images), (label, same))
+    )
+    return bool(own and others and not own & others)
 
 
 def _folders(image: ImageSource) -> set[str]:

@@ -21,7 +21,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -98,6 +98,11 @@ def oddities(one: str, other: str) -> str:
         if (letter in one) != (letter in other) and (ord(letter) > 126 or ord(letter) < 32)
     ]
     return ", ".join(odd[:3])
+
+
+def unpadded(text: str) -> str:
+    """Return a text without zeros before whole numbers: those of 0.05 stay."""
+    return re.sub(r"(?<![0-9.,])0+(?=[0-9])", "", text)
 
 
 # --- parts of a name ------------------------------------------------------------------------------
@@ -177,10 +182,13 @@ _LABELS = (
 )
 _OF_LABELS = re.compile(rf"(?:^|[ _.\-]+)[(\[]?(?:{_LABELS})[)\]]?$", re.IGNORECASE)
 _BEFORE_LABELS = re.compile(
-    r"^(?:cp_?masks?|masks?|labels?|seg|segmentation|segmented)(?:[ _\-]+(?:of )?)", re.IGNORECASE
+    r"^(?:cp_?masks?|masks?|labels?|(?:man_)?seg|segmentation|segmented)"
+    r"(?:[ _\-]+(?:of )?|(?=[0-9]))",
+    re.IGNORECASE,
 )
 _OF_IMAGES = re.compile(
-    r"(?:^|[ _.\-]+)(?:img|images?|im|raw|orig|original)$|^(?:img|images?|im|raw)[ _\-]+",
+    r"(?:^|[ _.\-]+)(?:img|images?|im|raw|orig|original)$"
+    r"|^(?:img|images?|im|raw)(?:[ _\-]+|(?=[0-9]))|^t(?=[0-9])",
     re.IGNORECASE,
 )
 
@@ -240,10 +248,13 @@ class NameIndex:
         self._names = list(names)
         self._whole: dict[str, list[int]] = defaultdict(list)
         self._by_stem: dict[str, list[tuple[Name, int]]] = defaultdict(list)
+        self._unpadded: dict[str, list[tuple[Name, int]]] = defaultdict(list)
         for number, name in enumerate(self._names):
             self._whole[name].append(number)
             for one in _readings(name):
                 self._by_stem[folded(one.stem)].append((one, number))
+                plain = _without_padding(one)
+                self._unpadded[plain.stem].append((plain, number))
 
     def find(self, name: str) -> list[int]:
         """Return the names that are the same, else those that mean the same, most alike first.
@@ -261,6 +272,19 @@ class NameIndex:
                     candidates[number] = min(rank, candidates.get(number, rank))
         best = min(candidates.values(), default=0)
         return sorted(number for number, rank in candidates.items() if rank == best)
+
+    def find_unpadded(self, name: str) -> list[int]:
+        """Return the names that are the same but for zeros before numbers, as A1_s1 and A01_s01.
+
+        For names that `find` does not find: where one of two habits is used throughout.
+        """
+        plain = [_without_padding(key) for key in _readings(name)]
+        found = {
+            number
+            for key in plain for one, number in self._unpadded.get(key.stem, ())
+            if _likeness(key, one) is not None
+        }  # fmt: skip
+        return sorted(found)
 
     def near(self, name: str) -> str:
         """Say which name comes closest to one that is not found, for a message; empty: none."""
@@ -296,6 +320,13 @@ def _readings(name: str) -> list[Name]:
     *between, last = parsed.inner
     inside = Name((*parsed.folders, parsed.file, *between), last, last, "", (), parsed.series)
     return [parsed, inside]
+
+
+def _without_padding(name: Name) -> Name:
+    folders, inner = (
+        tuple(unpadded(folded(part)) for part in parts) for parts in (name.folders, name.inner)
+    )
+    return replace(name, folders=folders, stem=unpadded(folded(name.stem)), inner=inner)
 
 
 def _likeness(one: Name, other: Name) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from math import prod
@@ -48,6 +49,7 @@ def ome_of(path: Path) -> OmeXml | None:
 def _ome_of(path: Path, modified: int) -> OmeXml | None:
     with gathered_logs(), tifffile.TiffFile(path) as tiff:
         if not tiff.is_ome:
+            _check_whole(tiff.pages.first.description)
             return None
         root = _parsed(tiff.pages.first.description)
         companion = root.find("{*}BinaryOnly")
@@ -63,6 +65,12 @@ def _ome_of(path: Path, modified: int) -> OmeXml | None:
     if len(missing) == len(images):
         raise InputError("; ".join(dict.fromkeys(one.reason for one in missing.values())))
     return OmeXml(ElementTree.tostring(root, encoding="unicode"), missing)
+
+
+def _check_whole(text: str) -> None:
+    """Check that what begins as OME-XML ends, too: cut off it is passed over as any text."""
+    if re.match(r"\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<(\w+:)?OME[\s>]", text, re.DOTALL):
+        raise InputError("its OME-XML is cut off: write the file again, or remove its description")
 
 
 def _parsed(text: str) -> Any:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
 
 MOST_ROWS, MOST_COLUMNS = 32, 48
 """Of a plate of 1536 wells."""
 
-_LETTERS = re.compile(r"\(?([A-Za-z]{1,2})[ _\-/,;:.]?\s?0*([1-9][0-9]?)\)?")
+_LETTERS = re.compile(r"\(?([A-Za-z]{1,2})\s*[_\-/,;:.]?\s*0*([1-9][0-9]?)\)?")
 _NUMBERS = re.compile(
     r"[rR](?:ow)?[ _-]?0*([1-9][0-9]?)[ _-]?[cC](?:ol(?:umn)?)?[ _-]?0*([1-9][0-9]?)"
 )
 """Such as A1, a01, A001, P24, AF48, A-01 and A/1; and r1c2, R01C02."""
-
-NEARLY_ALL = 0.9
-"""Share of the values of a column that are wells, where others may be notes or controls."""
 
 _WELL = {"well", "wells", "wellid", "wellname", "wellno", "wellnumber", "wellpos", "wellposition",
          "welllabel", "wellindex"}  # fmt: skip
@@ -29,7 +26,7 @@ def well_place(name: object) -> tuple[int, int] | None:
     ``A1``, ``a01``, ``A001``, ``AF48``, ``R01C01`` and ``A/1`` are written for wells of plates of
     up to 1536.
     """
-    text = str(name).strip()
+    text = unicodedata.normalize("NFKC", str(name)).strip()
     if match := _NUMBERS.fullmatch(text):
         place = int(match[1]), int(match[2])
     elif match := _LETTERS.fullmatch(text):
@@ -51,12 +48,6 @@ def well_from(row: object, column: object) -> tuple[int, int] | None:
     else:
         return None
     return (number, int(digits)) if 1 <= number <= MOST_ROWS else None
-
-
-def mostly_wells(values: Collection[object]) -> bool:
-    """Whether all, or nearly all, of some values name wells."""
-    known = sum(well_place(value) is not None for value in values)
-    return known > 0 and known >= NEARLY_ALL * len(values)
 
 
 def is_about_wells(column: object) -> bool:

@@ -57,7 +57,7 @@ def _open(path: Path, name: str) -> list[ImageSource | Skipped]:
     if "plate" in says:
         return [
             part
-            for place in _fields(node, says["plate"], name)
+            for place in _fields(path, node, says["plate"], name)
             for part in (
                 [place]
                 if isinstance(place, Skipped)
@@ -109,17 +109,20 @@ def _ome(node: Any) -> dict[str, Any]:
     return attributes.get("ome", attributes)
 
 
-def _fields(node: Any, plate: dict[str, Any], name: str) -> list[str | Skipped]:
+def _fields(path: Path, node: Any, plate: dict[str, Any], name: str) -> list[str | Skipped]:
     """Paths of the fields of a plate, well by well; wells that are listed only are skipped."""
     fields: list[str | Skipped] = []
-    for well in (str(well["path"]) for well in plate["wells"]):
+    for well in dict.fromkeys(str(well["path"]) for well in plate["wells"]):
         try:
+            _check_json(path / well)
             listed = _ome(node[well])["well"]["images"] if well in node else None
             fields += (
                 [Skipped(f"{name}/{well}", "the well is listed in the plate, but was not written")]
                 if listed is None
                 else [f"{well}/{field['path']}" for field in listed]
             )
+        except InputError as error:
+            fields.append(Skipped(f"{name}/{well}", str(error)))
         except (KeyError, TypeError):
             fields.append(Skipped(f"{name}/{well}", "the well does not list its fields"))
     return fields

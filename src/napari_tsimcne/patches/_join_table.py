@@ -16,7 +16,6 @@ from napari_tsimcne.images import (
     is_about_columns,
     is_about_rows,
     is_about_wells,
-    mostly_wells,
     tidy,
     well_from,
     well_of_image,
@@ -207,7 +206,7 @@ def _wells_of(rows: pd.DataFrame) -> tuple[list[str], pd.Series] | None:
     """Return columns that say the well of each row, and its place as text; None without any."""
     for name in rows:
         texts = as_text(rows[name])
-        if is_about_wells(name) and mostly_wells(texts.dropna().unique()):
+        if is_about_wells(name) and any(map(well_place, texts.dropna().unique())):
             return [str(name)], texts.map(_place_text, na_action="ignore")
     row = next((name for name in rows if is_about_rows(name)), None)
     column = next((name for name in rows if is_about_columns(name)), None)
@@ -329,6 +328,29 @@ def _rows_by_name(
                 same.check(row, rows[name], name)
             else:
                 rows[name] = row
+    return rows | _rows_by_unpadded_name(names, keys, index, rows, source)
+
+
+def _rows_by_unpadded_name(
+    names: Sequence[str],
+    keys: Mapping[int, str],
+    index: NameIndex,
+    known: Mapping[str, int],
+    source: str,
+) -> dict[str, int]:
+    """Rows of names that are still without one, and differ by zeros before numbers only."""
+    rows: dict[str, int] = {}
+    taken = set(known.values())
+    for row, key in keys.items():
+        if row in taken or index.find(key):
+            continue
+        left = [names[n] for n in index.find_unpadded(key) if names[n] not in known]
+        if len(left) > 1 or any(name in rows for name in left):
+            raise InputError(
+                f"'{key}' of {source} may be {some(left)}, which have other zeros before their "
+                "numbers, and so may another row: write the names alike"
+            )
+        rows |= dict.fromkeys(left, row)
     return rows
 
 
@@ -337,7 +359,7 @@ def _rows_by_well(
 ) -> dict[str, int]:
     """Which row images have that are called by wells, where the keys are wells, too."""
     places = {image: well_of_image(str(image)) for image in images}
-    if not left or not all(places.values()) or not mostly_wells(list(keys.values())):
+    if not left or not all(places.values()) or not any(map(well_place, keys.values())):
         return {}
     by_place: dict[tuple[int, int] | None, int] = {}
     for row, key in keys.items():

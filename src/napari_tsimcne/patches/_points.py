@@ -162,7 +162,10 @@ def _images_of(images: Sequence[ImageSource], points: pd.DataFrame) -> np.ndarra
         raise InputError(f"point {row + 1} has no image: fill in the column '{column}'")
     names = NameIndex(image.name for image in images)
     files = NameIndex(image.path.as_posix() if image.path else image.name for image in images)
-    found = {name: names.find(name) or files.find(name) for name in given.unique()}
+    found = {
+        name: names.find(name) or files.find(name) or names.find_unpadded(name)
+        for name in given.unique()
+    }
     unknown = [name for name, where in found.items() if not where]
     if unknown:
         hint = names.near(unknown[0])

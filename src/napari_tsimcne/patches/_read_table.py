@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from napari_tsimcne.errors import InputError
@@ -31,6 +32,7 @@ _HEAD = 200
 
 # Up to 18 digits: they fit int64. No leading zeros: these are names, such as well 01.
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_LONG = re.compile(r"[+-]?[0-9]{19,}")
 _NUMBER = re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?((0|[1-9][0-9]*)(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}([.,][0-9]{3})+")
@@ -339,8 +341,12 @@ def numbers_of(column: pd.Series) -> pd.Series:
     column_of_whole = whole_numbers(plain)
     if column_of_whole.dtype.kind in "iu":
         return column_of_whole
-    known = plain.dropna()
-    return plain.astype(float) if _all(_NUMBER, known.tolist()) else column
+    known = plain.dropna().tolist()
+    # Long numbers are names, of which floats would make others; no value is too large for one.
+    if not _all(_NUMBER, known) or any(map(_LONG.fullmatch, known)):
+        return column
+    numbers = plain.astype(float)
+    return numbers if np.isfinite(numbers.dropna()).all() else column
 
 
 def whole_numbers(column: pd.Series) -> pd.Series:
