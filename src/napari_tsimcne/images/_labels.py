@@ -46,15 +46,15 @@ def pair_labels(images: Sequence[ImageSource], labels: Sequence[ImageSource]) ->
         return {images[0].name: labels[0]}
     fitting: dict[str, list[ImageSource]] = {image.name: [] for image in images}
     owners = _Owners(images)
-    several: list[tuple[ImageSource, list[ImageSource]]] = []
+    shared: list[tuple[ImageSource, list[ImageSource]]] = []
     for label in labels:
         owned = owners.of(label)
         if len(owned) > 1:
-            several.append((label, owned))
+            shared.append((label, owned))
         elif owned:
             fitting[owned[0].name].append(label)
     # All that lie as near may have a nearer one.
-    for label, owned in several:
+    for label, owned in shared:
         for image in owned:
             if not fitting[image.name] and not _lie_apart(image, label, owned, labels):
                 fitting[image.name].append(label)
@@ -234,7 +234,7 @@ def _lie_apart(
     """Whether folders tell both apart from others of their name, but not by the same word."""
     same = [one for one in labels if folded(_parsed(one).stem) == folded(_parsed(label).stem)]
     own, others = (
-        _folders(one) - set.intersection(*map(_folders, group))
+        _folders(one) - _folders(one).intersection(*map(_folders, group))
         for one, group in ((image, images), (label, same))
     )
     return bool(own and others and not own & others)
