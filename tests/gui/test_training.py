@@ -11,6 +11,8 @@ from driving import TRAINING_MS, add_dock, let_layout_settle, needs_display, pre
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_tsimcne.events import Noted
+from napari_tsimcne.gui.steps._training_panel import TrainingPanel
 from napari_tsimcne.runs import Run, is_training, unfinished_runs
 from napari_tsimcne.samples import synthetic_field
 
@@ -66,6 +68,19 @@ def test_stop_keeps_the_map_so_far_and_resume_goes_on(dock, folder, qtbot):
     assert panel.pause_button.text() == "Resume" and panel.pause_button.isEnabled()
     click(panel.pause_button)
     wait_for(dock, qtbot, "prepared")
+
+
+def test_stop_is_pressed_once(qtbot):
+    panel = TrainingPanel()
+    qtbot.addWidget(panel)
+    panel.begin("Starting")
+    panel.show_training()
+    panel.show_stopping()
+    panel.show_event(Noted(text="Something was noted meanwhile"))
+    assert not panel.stop_button.isEnabled() and not panel.pause_button.isEnabled()
+    panel.end("Stopped")
+    panel.begin("Starting")
+    assert panel.stop_button.isEnabled()
 
 
 def test_a_training_is_paused_and_goes_on(dock, qtbot):

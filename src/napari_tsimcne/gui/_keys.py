@@ -168,4 +168,6 @@ class Keys(QObject):
 
 def _painted(layer: Any) -> bool:
     """Whether napari itself has strokes on a layer to undo or redo."""
+    # napari has no public name for them, and warns where its proxy for plugins is asked.
+    layer = getattr(layer, "__wrapped__", layer)
     return bool(getattr(layer, "_undo_history", ()) or getattr(layer, "_redo_history", ()))

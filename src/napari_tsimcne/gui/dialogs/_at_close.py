@@ -31,8 +31,8 @@ def ask_at_close(window: QWidget) -> AtClose:
     box.setText("A map is still being learnt. Quit napari?")
     box.setInformativeText(
         "In the background, training continues without napari; t-SimCNE offers the run the next "
-        "time it is opened.\nTo stop, the map of what was learnt so far is made first, which can "
-        "take a minute or two."
+        "time it is opened.\nTo stop, the map of what was learnt so far is made first, which takes "
+        "minutes where there are many patches; it is shown, and can be left to the background."
     )
     role = QMessageBox.ButtonRole
     go_on = box.addButton("Quit, and continue in the background", role.AcceptRole)

@@ -45,7 +45,7 @@ class TrainingPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._busy = self._training = self._paused = False
+        self._busy = self._training = self._paused = self._stopping = False
         self._can_train = self._can_resume = False
         self._build()
         self._refresh()
@@ -95,7 +95,8 @@ class TrainingPanel(QWidget):
 
     def begin(self, text: str) -> None:
         """Show that patches are being cut, or a training is being started."""
-        self._busy, self._training, self._paused = True, False, False
+        self._busy, self._training = True, False
+        self._paused = self._stopping = False
         self.bar.setValue(0)
         self.stage_bar.setValue(0)
         self.whole_label.setText("")
@@ -140,15 +141,14 @@ class TrainingPanel(QWidget):
 
     def show_stopping(self) -> None:
         """Show that what is done is about to end."""
-        self.stop_button.setEnabled(False)
-        self.pause_button.setEnabled(False)
+        self._stopping = True
         self.tell(
             "Stopping: the map of what was learnt is being made" if self._training else "Stopping"
         )
 
     def end(self, text: str) -> None:
         """Show that nothing is done any more, and what came of it."""
-        self._busy = self._training = self._paused = False
+        self._busy = self._training = self._paused = self._stopping = False
         self.tell(text)
 
     def tell(self, text: str) -> None:
@@ -194,8 +194,8 @@ class TrainingPanel(QWidget):
             "Go on where the training was." if resume
             else "Hold the training; nothing is lost, and the processor is free."
         )  # fmt: skip
-        self.pause_button.setEnabled(self._training or resume)
-        self.stop_button.setEnabled(self._busy)
+        self.pause_button.setEnabled((self._training or resume) and not self._stopping)
+        self.stop_button.setEnabled(self._busy and not self._stopping)
         for widget in (self.whole_label, self.bar):
             widget.setVisible(self._busy)
         for widget in (self.stage_label, self.stage_bar):
