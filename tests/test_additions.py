@@ -16,6 +16,7 @@ from making import make_tiny_run, mapped
 from napari_tsimcne import Grid, ImageSource, Recipe, Run
 from napari_tsimcne.errors import InputError, TrainingError
 from napari_tsimcne.explore import find
+from napari_tsimcne.images import grey_as_one
 from napari_tsimcne.runs import (
     EmbeddingProcess,
     ExtendedRun,
@@ -156,6 +157,22 @@ def test_ranges_of_each_image_are_kept(tmp_path):
     low, high, group = extended(run).value_ranges()
     assert group.tolist() == [0] * 16 + [1] * 16
     assert (high[1] - low[1] < (high[0] - low[0]) / 2).all()
+
+
+@pytest.mark.parametrize("rgb", [False, True])
+def test_grey_images_stored_as_rgb_are_added_as_the_run_is(tmp_path, rgb):
+    values = field_image().load()[0]
+    stored = [
+        ImageSource.from_array(np.stack([v] * 3, axis=-1), "YXS", name=name)
+        for name, v in (("own", values), ("new", values // 2))
+    ]
+    own, new = stored if rgb else grey_as_one(stored)
+    recipe = Recipe.quick(Grid(size=32), batch_size=8, rgb=rgb)
+    run = mapped(Run.create(tmp_path / "run", [own], recipe))
+    for image in (new, stored[1]):
+        addition = add(run, [image.renamed(f"added {len(addition_names(run))}")])
+        assert addition.store.shape[1] == (3 if rgb else 1)
+        assert addition.info.images[0].axes == ("YXS" if rgb else "YX")
 
 
 # --- what does not fit --------------------------------------------------------------------------

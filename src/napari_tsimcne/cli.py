@@ -72,6 +72,7 @@ def run(
     least_foreground: options.LeastForeground = None,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
+    keep_rgb: options.KeepRgb = False,
     depth: options.DepthOption = "slices",
     pattern: options.Pattern = None,
     metadata: options.Metadata = None,
@@ -110,7 +111,7 @@ def run(
         patches, background, threshold_factor, least_foreground
     )
     taken_depth = read_options.parse_depth(depth)
-    images, skipped = _open_images(sources, axes, pixel_size)
+    images, skipped = _open_images(sources, axes, pixel_size, keep_rgb)
     check_alike(images)
     labels = read_options.open_labels(images, objects, warn)
     given = read_options.open_points(points, warn)
@@ -154,12 +155,13 @@ def inspect(
     sources: options.Sources,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
+    keep_rgb: options.KeepRgb = False,
     debug: options.Debug = False,
 ) -> None:
     """Show how images are read: axes, channels, pixel size; and what cannot be read, and why."""
     from rich.table import Column, Table
 
-    images, _ = _open_images(sources, axes, pixel_size)
+    images, _ = _open_images(sources, axes, pixel_size, keep_rgb)
     names = ("image", "axes", "shape", "type", "channels", "pixel size", "levels")
     table = Table(*(Column(name, overflow="fold") for name in names), box=None)
     for image in images:
@@ -310,11 +312,13 @@ for command in COMMANDS:
 # --- small parts --------------------------------------------------------------------------------
 
 
-def _open_images(sources: list[str], axes: str | None, pixel_size: float | None) -> Opened:
+def _open_images(
+    sources: list[str], axes: str | None, pixel_size: float | None, keep_rgb: bool = False
+) -> Opened:
     """Open images, and warn of what cannot be read."""
     from napari_tsimcne.images import noted, open_images
 
-    opened = open_images(*sources, axes=axes, pixel_size=pixel_size)
+    opened = open_images(*sources, axes=axes, pixel_size=pixel_size, grey_as_one=not keep_rgb)
     for file in opened.skipped:
         warn(f"left out {file.name}: {file.reason}")
     for note in noted(opened.images):

@@ -263,8 +263,7 @@ def embed(
         Where the weights are damaged, or memory runs out.
     """
     run = own_run(run)
-    check_fits(run, images)
-    images = [image.at_depth(run.recipe.depth) for image in images]
+    images = [image.at_depth(run.recipe.depth) for image in check_fits(run, images)]
     table = place_patches(
         images, run.recipe, labels=labels, points=points, thresholds=run.info.background_thresholds
     ).table

@@ -11,6 +11,7 @@ from napari_tsimcne.images._files import (
     open_parts,
 )
 from napari_tsimcne.images._geometry import World, corners, layer_matrix, transformed
+from napari_tsimcne.images._grey import grey_as_one, in_one_form, one_channel, with_colours
 from napari_tsimcne.images._join import check_alike, join_channels
 from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
 from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
@@ -58,8 +59,10 @@ __all__ = [
     "find_files",
     "folded",
     "from_layer",
+    "grey_as_one",
     "guess_axes",
     "in_micrometres",
+    "in_one_form",
     "is_about_columns",
     "is_about_rows",
     "is_about_wells",
@@ -70,6 +73,7 @@ __all__ = [
     "named_alike",
     "near",
     "noted",
+    "one_channel",
     "open_file",
     "open_images",
     "open_parts",
@@ -86,5 +90,6 @@ __all__ = [
     "well_from",
     "well_of_image",
     "well_place",
+    "with_colours",
     "without_series",
 ]

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._bioio import READERS, open_bioio
+from napari_tsimcne.images._grey import grey_as_one as as_one
 from napari_tsimcne.images._names import seen, shown
 from napari_tsimcne.images._pillow import open_pillow
 from napari_tsimcne.images._source import ImageSource, Skipped, reason_of
@@ -51,9 +52,12 @@ class Opened(NamedTuple):
 
 
 def open_images(
-    *sources: str | PathLike[str], axes: str | None = None, pixel_size: float | None = None
+    *sources: str | PathLike[str],
+    axes: str | None = None,
+    pixel_size: float | None = None,
+    grey_as_one: bool = True,
 ) -> Opened:
-    """Open files, folders and glob patterns; only headers are read.
+    """Open files, folders and glob patterns; only headers are read, and pixels of RGB images.
 
     Images are named by their file, with as many parent folders as tell them apart; further
     images of a file by their number, and fields of a plate by their place.
@@ -66,6 +70,10 @@ def open_images(
         One letter of ``TCZYX`` for each axis longer than 1, in place of what the files say.
     pixel_size
         Side of a pixel in µm, in place of what the files say.
+    grey_as_one
+        Take RGB images as one channel where red, green and blue are equal in all pixels of all of
+        them. Those that are large are looked at in parts; reading an image so taken raises
+        `InputError` where it has colours.
 
     Raises
     ------
@@ -99,7 +107,7 @@ def open_images(
         raise InputError(f"none of {len(files)} files could be read ({reasons})")
     if pixel_size is not None:
         images = [image.with_pixel_size(pixel_size) for image in images]
-    return Opened(images, skipped)
+    return Opened(as_one(images) if grey_as_one else images, skipped)
 
 
 def open_file(path: str | PathLike[str]) -> list[ImageSource]:

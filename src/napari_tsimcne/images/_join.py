@@ -55,6 +55,7 @@ def join_channels(images: Sequence[ImageSource], name: str) -> ImageSource:
         load=partial(_stacked, [image.load for image in images]),
         levels=levels,
         path=None,
+        as_rgb=None,
     )
 
 

@@ -68,6 +68,8 @@ class ImageSource:
         What is made of the Z axis, see `planes` and `read`.
     notes
         What was not taken as it is stated, one sentence each.
+    as_rgb
+        The RGB image as it is stored, where it is taken as one channel, as it is grey.
     """
 
     name: str
@@ -84,6 +86,7 @@ class ImageSource:
     alpha: Callable[[], Any] | None = field(default=None, repr=False)
     depth: Depth = field(default_factory=Depth)
     notes: tuple[str, ...] = ()
+    as_rgb: ImageSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         where = f"image '{self.name}'"
@@ -332,6 +335,8 @@ class ImageSource:
         Of a file: its size, first and last MiB. Of anything else (an array, a layer, a Zarr
         folder): shape, dtype and a central region of the first plane.
         """
+        if self.as_rgb is not None:
+            return self.as_rgb.fingerprint()
         digest = hashlib.blake2b(digest_size=16)
         if self.path is not None and self.path.is_file():
             size = self.path.stat().st_size

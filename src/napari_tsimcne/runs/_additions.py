@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, FailFast
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource, Skipped, check_alike
+from napari_tsimcne.images import ImageSource, Skipped, check_alike, grey_as_one, with_colours
 from napari_tsimcne.patches import (
     Cut,
     Told,
@@ -178,16 +178,27 @@ def new_addition(run: Run, name: str = "") -> Iterator[Path]:
         raise cannot_write(run.folder, error) from error
 
 
-def check_fits(run: Run, images: Sequence[ImageSource]) -> None:
+def check_fits(run: Run, images: Sequence[ImageSource]) -> list[ImageSource]:
     """Check that images are alike, and like those of a run: channels, colours and pixel type.
+
+    Returns
+    -------
+    list of ImageSource
+        The images, of which those that are grey but stored as RGB are as the run's are: RGB, or
+        one channel.
 
     Raises
     ------
     InputError
         Where they are not.
     """
+    channels = len(run.info.channels)
+    if run.info.rgb:
+        images = [with_colours(image) for image in images]
+    elif channels == 1:
+        images = grey_as_one(images)
     check_alike(images)
-    first, channels = images[0], len(run.info.channels)
+    first = images[0]
     if first.channels != channels or first.rgb != run.info.rgb:
         raise InputError(
             f"'{first.name}' has {first.channels} channels{' (RGB)' if first.rgb else ''}, the run "
@@ -201,6 +212,7 @@ def check_fits(run: Run, images: Sequence[ImageSource]) -> None:
             f"the pixels of '{first.name}' are {theirs}, those of the run {own}: convert them, so "
             "that the same number means the same brightness"
         )
+    return list(images)
 
 
 def cut_addition(
@@ -223,8 +235,7 @@ def cut_addition(
     InputError
         Where images do not fit the run, or hold no patch, or the disk has too little room.
     """
-    check_fits(run, images)
-    images = [image.at_depth(run.recipe.depth) for image in images]
+    images = [image.at_depth(run.recipe.depth) for image in check_fits(run, images)]
     table = place_patches(
         images, run.recipe, labels=labels, points=points,
         thresholds=run.info.background_thresholds, told=told,

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource, open_file, seen, shown
+from napari_tsimcne.images import ImageSource, one_channel, open_file, seen, shown
 
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 
@@ -68,6 +68,8 @@ class ImageRecord(BaseModel):
         if self.series not in series:
             raise InputError(f"the file {shown(self.path)} has changed since the run was made")
         image = series[self.series]
+        if image.rgb and len(self.axes) < len(image.axes) and not set("CS") & set(self.axes):
+            image = one_channel(image)  # as it was taken when the run was made
         if len(image.axes) == len(self.axes):
             # As they were named by the user, and the pixel size.
             image = replace(image.with_axes(self.axes), pixel_size=self.pixel_size, unit=self.unit)

@@ -94,6 +94,14 @@ PixelSize = Annotated[
     float | None,
     _of_images(help="Side of a pixel in µm, where files do not say it.", min=1e-6),
 ]
+KeepRgb = Annotated[
+    bool,
+    _of_images(
+        "--keep-rgb",
+        help="Keep images as RGB whose red, green and blue are equal everywhere; else they are "
+        "read as one channel.",
+    ),
+]
 DepthOption = Annotated[
     str,
     _of_images(

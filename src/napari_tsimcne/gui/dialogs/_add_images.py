@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,7 @@ class AddImages(QDialog):
         if not self.images.any_chosen:
             raise InputError("open an image in napari, or add files, and tick it")
         inputs = self.images.inputs()
-        check_fits(self._run, inputs.images)
-        return inputs
+        return replace(inputs, images=check_fits(self._run, inputs.images))
 
     def _check(self) -> None:
         """Say what is chosen, or why it cannot be."""

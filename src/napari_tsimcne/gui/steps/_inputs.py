@@ -22,6 +22,7 @@ from napari_tsimcne.images import (
     check_labels,
     corners,
     from_layer,
+    in_one_form,
     join_channels,
     labels_from_layer,
     named_alike,
@@ -89,6 +90,7 @@ def with_files(
     if inputs is not None:
         images = [*inputs.images, *images]
         shown = {**inputs.layers, **shown}
+    images = in_one_form(images)
     check_alike(images)
     return Inputs(images, shown)
 

@@ -7,15 +7,22 @@ from pathlib import Path
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.jobs._job import Job
-from napari_tsimcne.images import ImageSource, Opened, Skipped, find_files, open_parts
+from napari_tsimcne.images import (
+    ImageSource,
+    Opened,
+    Skipped,
+    find_files,
+    grey_as_one,
+    open_parts,
+)
 
 
 class OpeningJob(Job):
     """Opens files, folders and patterns; ``finished`` carries what was `Opened`.
 
-    Only headers are read. Images have the names that their files give them, which need not tell
-    them apart. ``placing`` says how many files are opened. Stopped, it finishes with what was
-    opened until then.
+    Only headers are read, and pixels of RGB images. Images have the names that their files give
+    them, which need not tell them apart. ``placing`` says how many files are opened. Stopped, it
+    finishes with what was opened until then.
     """
 
     def __init__(self, sources: Sequence[Path]) -> None:
@@ -41,4 +48,9 @@ class OpeningJob(Job):
                 skipped += [one for one in opened.skipped if one not in skipped]
             except InputError as error:
                 skipped.append(Skipped(file.name, str(error)))
+        images = grey_as_one(
+            images,
+            lambda done, total: self._tell(self.placing, "Looking for colours", done, total),
+            self._stop.is_set,
+        )
         self._tell(self.finished, Opened(images, skipped))
