@@ -137,7 +137,7 @@ def test_layers_that_are_no_part_of_the_run_are_listed_and_chosen(viewer, grey, 
 
 def test_what_does_not_fit_is_a_sentence_and_cannot_be_chosen(viewer, grey, ask, qtbot):
     viewer.add_image(synthetic_field(cells=3).image[0].astype(np.uint8), name="bytes")
-    viewer.add_image(np.zeros((40, 40, 3), np.uint8), name="colours")
+    viewer.add_image(np.full((40, 40, 3), (9, 5, 7), np.uint8), name="colours")
     dialog = ask(grey)
     set_tick(dialog, "colours", False, qtbot)
     qtbot.waitUntil(lambda: "are uint8, those of the run uint16" in dialog.message.text())
