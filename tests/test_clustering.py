@@ -96,7 +96,7 @@ def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     # Where distances tie, a patch at the edge of a cluster may go either way.
     assert labels.max() == expected.max()
     few = np.count_nonzero(labels != expected) <= 2
-    assert few or adjusted_rand_score(expected, labels) > 0.9
+    assert few or adjusted_rand_score(expected, labels) > 0.85
 
 
 def test_hdbscan_of_near_neighbours_agrees_with_every_distance():
