@@ -87,8 +87,7 @@ def exact(points, fewest):
     return model.fit_predict(points)
 
 
-@settings(max_examples=15)
-@given(st.integers(30, 450), st.integers(4, 20), st.integers(0, 99))
+@pytest.mark.parametrize(("count", "fewest", "seed"), [(60, 5, 0), (200, 8, 1), (450, 20, 2)])
 def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     points, _ = islands(count, noise=0.1, seed=seed)
     points = points.astype(np.float64)

@@ -224,7 +224,7 @@ def test_pictures_know_their_channels_and_how_large_a_patch_is(tmp_path):
         excerpt = made(tmp_path / str(number), noise((2, 40, 48)), "CYX", **named)
         pictures = patch_pictures(excerpt.run)
         assert [name for name, _ in pictures.channels] == ["DNA", "FKHR-GFP"]
-        assert pictures.channels[1][1] == "#f7ad21" and pictures.side == side
+        assert pictures.channels[1][1] == "#00ff00" and pictures.side == side
         shown = pictures(np.arange(3))
         assert shown.shape == (3, 8, 8, 3)
 
