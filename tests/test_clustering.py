@@ -87,7 +87,8 @@ def exact(points, fewest):
     return model.fit_predict(points)
 
 
-@pytest.mark.parametrize(("count", "fewest", "seed"), [(60, 5, 0), (200, 8, 1), (450, 20, 2)])
+@settings(max_examples=15)
+@given(st.integers(30, 450), st.integers(4, 20), st.integers(0, 99))
 def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     points, _ = islands(count, noise=0.1, seed=seed)
     points = points.astype(np.float64)
@@ -95,7 +96,7 @@ def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     # Where distances tie, a patch at the edge of a cluster may go either way.
     assert labels.max() == expected.max()
     few = np.count_nonzero(labels != expected) <= 2
-    assert few or adjusted_rand_score(expected, labels) > 0.85
+    assert few or adjusted_rand_score(expected, labels) > 0.9
 
 
 def test_hdbscan_of_near_neighbours_agrees_with_every_distance():

@@ -70,7 +70,7 @@ def test_files_stay_short():
     long = {
         str(path.relative_to(ROOT)): lines
         for path in (ROOT / "src").rglob("*.py")
-        if (lines := len(path.read_text().splitlines())) > 500
+        if (lines := len(path.read_text().splitlines())) > 400
     }
     assert not long
 

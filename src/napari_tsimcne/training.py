@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import torch
-import torchvision
 
-from napari_tsimcne import __version__
 from napari_tsimcne.control import Control
 from napari_tsimcne.errors import InputError, TrainingError, sentence
 from napari_tsimcne.events import Embedding, Event, Finished, Noted, Paused, Resumed
@@ -27,7 +23,10 @@ from napari_tsimcne.learning import (
     Trainer,
     describe_device,
     load_weights,
+    peak_device_bytes,
+    peak_host_bytes,
     save_weights,
+    versions,
 )
 from napari_tsimcne.patches import (
     Cut,
@@ -171,7 +170,7 @@ def _train(
         features,
         stopped=trainer.stopped,
         write_weights=lambda path: save_weights(trainer.model, run.recipe, path),
-        versions=_versions(),
+        versions=versions(),
         learnt=Learnt(
             device=describe_device(trainer.device),
             kind=trainer.device.type,
@@ -188,8 +187,8 @@ def _train(
         Finished(
             stopped=trainer.stopped,
             seconds=trainer.seconds,
-            peak_host_bytes=_peak_host_bytes(),
-            peak_device_bytes=_peak_device_bytes(),
+            peak_host_bytes=peak_host_bytes(),
+            peak_device_bytes=peak_device_bytes(),
         )
     )
 
@@ -393,28 +392,3 @@ def _scaling(run: Run, images: Sequence[ImageSource], rows: pd.DataFrame, cut: C
         np.array([[channel.low for channel in ranges]], np.float32),
         np.array([[channel.high for channel in ranges]], np.float32),
     )
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what a map depends on."""
-    return {
-        "napari-tsimcne": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-        "numpy": np.__version__,
-    }
-
-
-def _peak_host_bytes() -> int:
-    """Peak resident memory of this process; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _peak_device_bytes() -> int:
-    return torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0

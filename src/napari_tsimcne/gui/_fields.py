@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSpinBox,
     QToolButton,
     QWidget,
@@ -274,3 +275,18 @@ def show_row(form: QFormLayout, field: QWidget, shown: bool) -> None:
     label = form.labelForField(field)
     if label is not None:
         label.setVisible(shown)
+
+
+def push_button(text: str, tip: str) -> QPushButton:
+    """Make a button with a tooltip."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    return made
+
+
+def in_row(*widgets: QWidget, stretch: QWidget | None = None) -> QHBoxLayout:
+    """Lay widgets in a row, of which one takes the room that is left."""
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget, 1 if widget is stretch else 0)
+    return row

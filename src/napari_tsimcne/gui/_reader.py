@@ -12,14 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._run_folder import run_folder
 
 if TYPE_CHECKING:
     from napari_tsimcne.gui._dock import TsimcneDock
-
-INFO = "run.json"
-FIRST_BYTES = 200
-FIRST_KEYS = (b'"format"', b'"software"')
-"""With which the description of a run begins; other programs may write a file of that name."""
 
 NO_LAYERS = [(None,)]
 """napari's word for a file that was read and has no layer to add."""
@@ -30,13 +26,6 @@ def run_reader(path: Any) -> Callable[[Any], list[tuple[None]]] | None:
     if not isinstance(path, str | PathLike):
         return None  # several that napari would stack
     return None if run_folder(path) is None else _open_run
-
-
-def run_folder(path: str | PathLike[str]) -> Path | None:
-    """Return the folder of a run, from that or its ``run.json``; None for any other path."""
-    found = Path(path)
-    folder = found.parent if found.name == INFO else found
-    return folder if _is_run(folder) else None
 
 
 def open_dock() -> TsimcneDock:
@@ -64,16 +53,7 @@ def _open_run(path: str | PathLike[str]) -> list[tuple[None]]:
 
     found = Path(path)
     try:
-        open_dock().open_run(found.parent if found.name == INFO else found)
+        open_dock().open_run(run_folder(found) or found)
     except InputError as error:
         show_error(str(error))
     return NO_LAYERS
-
-
-def _is_run(folder: Path) -> bool:
-    try:
-        with (folder / INFO).open("rb") as file:
-            head = file.read(FIRST_BYTES)
-    except OSError:
-        return False
-    return all(key in head for key in FIRST_KEYS)

@@ -32,7 +32,7 @@ from napari_tsimcne.images._names import (
     without_series,
 )
 from napari_tsimcne.images._source import ImageSource, Level, Skipped, noted
-from napari_tsimcne.images._units import MICROMETRES, in_micrometres, length_text
+from napari_tsimcne.images._units import MICROMETRES, in_micrometres
 from napari_tsimcne.images._wells import (
     is_about_columns,
     is_about_rows,
@@ -69,7 +69,6 @@ __all__ = [
     "join_channels",
     "labels_from_layer",
     "layer_matrix",
-    "length_text",
     "named_alike",
     "near",
     "noted",

@@ -118,11 +118,3 @@ def in_micrometres(size: tuple[float, float], unit: str) -> tuple[tuple[float, f
         return size, unit
     factor = MICROMETRES[unit]
     return (size[0] * factor, size[1] * factor), "µm"
-
-
-def length_text(micrometres: float) -> str:
-    """Write a length with its unit, so that it has a digit before the point: 0.1 nm, 20 µm."""
-    for unit in ("nm", "µm", "mm", "m"):
-        if abs(micrometres) < 999.5 * MICROMETRES[unit]:
-            return f"{micrometres / MICROMETRES[unit]:.4g}\N{NO-BREAK SPACE}{unit}"
-    return f"{micrometres / MICROMETRES['km']:.4g}\N{NO-BREAK SPACE}km"

@@ -11,6 +11,7 @@ from napari_tsimcne.learning._patch_set import Scaling
 from napari_tsimcne.learning._preview import preview
 from napari_tsimcne.learning._schedule import rate_factor
 from napari_tsimcne.learning._trainer import Trainer
+from napari_tsimcne.learning._usage import peak_device_bytes, peak_host_bytes, versions
 from napari_tsimcne.learning._views import Pins
 from napari_tsimcne.learning._weights import load_weights, save_weights
 
@@ -32,7 +33,10 @@ __all__ = [
     "estimate",
     "find_devices",
     "load_weights",
+    "peak_device_bytes",
+    "peak_host_bytes",
     "preview",
     "rate_factor",
     "save_weights",
+    "versions",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from napari.layers import Image
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui.images._outlines import LinkedLayer
+from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
 from napari_tsimcne.images import ImageSource, from_layer, guess_axes
 
 
@@ -167,3 +167,12 @@ def named(rows: Sequence[Row]) -> str:
     if len(rows) == 1:
         return rows[0].name
     return f"{len(rows):,} images"
+
+
+def likely_joined(rows: Sequence[LayerRow]) -> bool:
+    """Layers of one shape without channels, drawn over each other, are most likely channels."""
+    layers = [row.layer for row in rows]
+    together = len({level_shape(layer) for layer in layers}) == 1 and not any(
+        row.layer.rgb or "C" in row.known_axes for row in rows
+    )
+    return together and len({tuple(layer.translate) for layer in layers}) == 1

@@ -6,34 +6,51 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tsimcne.errors import sentence
-from napari_tsimcne.gui._fields import Choice, LayerFollower, add_rows, form_layout, show_row
+from napari_tsimcne.gui._fields import (
+    Choice,
+    LayerFollower,
+    add_rows,
+    form_layout,
+    in_row,
+    push_button,
+    show_row,
+)
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.images._open import images_of_files
-from napari_tsimcne.gui.images._outlines import level_shape
 from napari_tsimcne.gui.images._showing import Showing
 from napari_tsimcne.gui.steps._image_edit import ImageEdit
-from napari_tsimcne.gui.steps._image_rows import FileRow, LayerRow, channels_of, pixel_size_of
+from napari_tsimcne.gui.steps._image_rows import (
+    FileRow,
+    LayerRow,
+    channels_of,
+    likely_joined,
+    pixel_size_of,
+)
 from napari_tsimcne.gui.steps._image_table import ImageTable
 from napari_tsimcne.gui.steps._images_list import ImagesList
-from napari_tsimcne.gui.steps._inputs import Inputs, images_of, with_files, with_labels, with_points
-from napari_tsimcne.gui.steps._opening import OpeningJob
+from napari_tsimcne.gui.steps._inputs import (
+    Inputs,
+    images_of,
+    lie_under_labels,
+    with_files,
+    with_labels,
+    with_points,
+)
+from napari_tsimcne.gui.steps._opening import MOST_TOLD, OpeningJob, opened_text
 from napari_tsimcne.gui.steps._patch_form import PatchForm
 from napari_tsimcne.gui.steps._pixel_size import set_pixel_size
-from napari_tsimcne.images import Opened, Skipped, World, noted
+from napari_tsimcne.images import Opened, World
 from napari_tsimcne.recipe import Objects, Points
 
 CHANGES = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "units",
@@ -42,9 +59,6 @@ CHANGES = ("name", "data", "scale", "translate", "rotate", "shear", "affine", "u
 
 CHANGES_MS = 50
 """A time in which changes come together, as those of a point that is dragged."""
-
-MOST_TOLD, MOST_IN_TIP = 3, 30
-"""Files that were left out of which the reason is told, and of which the tooltip tells."""
 
 
 class ImagesForm(QWidget):
@@ -95,17 +109,22 @@ class ImagesForm(QWidget):
         self.layer_list.dropped.connect(self.add_files)
         self.layer_list.opened.connect(self._open_edit)
         self.layer_list.itemSelectionChanged.connect(self._on_selection)
-        self.files_button = _button("Add files...", "Add image files: TIFF, OME-Zarr, PNG, JPEG "
-                                    "and others.\nThey are read when patches are cut.")  # fmt: skip
+        self.files_button = push_button(
+            "Add files...",
+            "Add image files: TIFF, OME-Zarr, PNG, JPEG and others.\n"
+            "They are read when patches are cut.",
+        )
         self.files_button.clicked.connect(self._choose_files)
-        self.folder_button = _button("Add folder...", "Add all images of a folder, and of the "
+        self.folder_button = push_button("Add folder...", "Add all images of a folder, and of the "
                                      "folders in it.")  # fmt: skip
         self.folder_button.clicked.connect(self._choose_folder)
-        self.edit_button = _button("Edit", "Correct axes and pixel size of the selected images.")
+        self.edit_button = push_button(
+            "Edit", "Correct axes and pixel size of the selected images."
+        )
         self.edit_button.setCheckable(True)
-        self.show_button = _button("Show", "Show files as layers: the selected ones, or all.")
+        self.show_button = push_button("Show", "Show files as layers: the selected ones, or all.")
         self.show_button.clicked.connect(self.show_files)
-        self.remove_button = _button("Remove", "Take the selected files off the list.")
+        self.remove_button = push_button("Remove", "Take the selected files off the list.")
         self.remove_button.clicked.connect(self.remove_files)
         self.showing = Showing(self._viewer)
         self.showing.lost.connect(self._on_lost)
@@ -118,7 +137,7 @@ class ImagesForm(QWidget):
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.stop_button = _button("Stop", "Open no further files.")
+        self.stop_button = push_button("Stop", "Open no further files.")
         self.stop_button.clicked.connect(self._stop)
         self.joining = Choice(
             [("channels of one image", True), ("separate images", False)],
@@ -132,11 +151,11 @@ class ImagesForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.layer_list)
-        layout.addLayout(_in_row(self.files_button, self.folder_button))
-        layout.addLayout(_in_row(self.edit_button, self.show_button, self.remove_button))
+        layout.addLayout(in_row(self.files_button, self.folder_button))
+        layout.addLayout(in_row(self.edit_button, self.show_button, self.remove_button))
         layout.addWidget(self.edit)
         layout.addWidget(self.showing)
-        layout.addLayout(_in_row(self.message, self.stop_button, stretch=self.message))
+        layout.addLayout(in_row(self.message, self.stop_button, stretch=self.message))
         layout.addLayout(self._form)
         self._tell("")
 
@@ -155,7 +174,7 @@ class ImagesForm(QWidget):
         self.layer_list.show_rows(self._table.rows)
         layers = self._table.layers()
         if set(layers) != set(before):
-            self.joining.choose(_likely_joined(self._table.layer_rows()))
+            self.joining.choose(likely_joined(self._table.layer_rows()))
         self._on_ticks()
 
     def _on_ticks(self) -> None:
@@ -247,21 +266,7 @@ class ImagesForm(QWidget):
     def _on_opened(self, opened: Opened) -> None:
         self._job = None
         count = self._table.add(opened.images)
-        known = len(opened.images) - count
-        parts = [f"Added {count:,} image{'s' * (count != 1)}." if count or not known else ""]
-        if known:
-            parts.append("All of them are listed already." if not count
-                         else f"{known:,} were listed already.")  # fmt: skip
-        notes = [capital(note) for note in noted(opened.images)]
-        parts += notes[:MOST_TOLD]
-        parts += _left_out(opened.skipped[:MOST_TOLD], len(opened.skipped))
-        everything = "\n".join(
-            [
-                *notes[:MOST_IN_TIP],
-                *_left_out(opened.skipped[:MOST_IN_TIP], len(opened.skipped)),
-            ]
-        )
-        self._tell("\n".join(part for part in parts if part), everything)
+        self._tell(*opened_text(opened, count))
         self._follow()
         self.add_files(())
 
@@ -370,15 +375,8 @@ class ImagesForm(QWidget):
     def lie_under_labels(self, inputs: Inputs, patches: PatchForm) -> bool:
         """Whether a Labels layer with objects lies over each of these images."""
         labels = patches.labels
-        filled = [layer for layer in labels.candidates() if not _is_blank(layer)]
         layer = labels.layer if len(inputs.images) == 1 else None
-        if not filled or (layer is not None and layer not in filled):
-            return False
-        try:
-            with_labels(inputs, layer, filled)
-        except ValueError:
-            return False
-        return True
+        return lie_under_labels(inputs, layer, labels.candidates())
 
     def plane_looked_at(self) -> int | None:
         """Return Z of the plane that is looked at in the first ticked layer with depth."""
@@ -397,41 +395,3 @@ class ImagesForm(QWidget):
             return capital(sentence(error))
         count = f"{len(images):,} image" + "s" * (len(images) != 1)
         return f"{count}, {channels_of(images[0])}, {pixel_size_of(images)}"
-
-
-def _is_blank(layer: Labels) -> bool:
-    """Whether nothing is labelled; what must be read first is taken to hold objects."""
-    return isinstance(layer.data, np.ndarray) and not layer.data.any()
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
-
-
-def _left_out(skipped: Sequence[Skipped], count: int) -> list[str]:
-    """Name files that were left out, each with its reason on a line of its own."""
-    lines = [f"{file.name}: {file.reason}" for file in skipped]
-    more = count - len(lines)
-    return [
-        *([f"Left out {count:,} file{'s' * (count != 1)}:"] if count else []),
-        *lines,
-        *([f"and {more:,} more"] if more else []),
-    ]
-
-
-def _in_row(*widgets: QWidget, stretch: QWidget | None = None) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget, 1 if widget is stretch else 0)
-    return row
-
-
-def _likely_joined(rows: Sequence[LayerRow]) -> bool:
-    """Layers of one shape without channels, drawn over each other, are most likely channels."""
-    layers = [row.layer for row in rows]
-    together = len({level_shape(layer) for layer in layers}) == 1 and not any(
-        row.layer.rgb or "C" in row.known_axes for row in rows
-    )
-    return together and len({tuple(layer.translate) for layer in layers}) == 1

@@ -141,6 +141,18 @@ def with_labels(
     return Inputs(inputs.images, layers, labels=labels)
 
 
+def lie_under_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Labels]) -> bool:
+    """Whether a Labels layer with objects lies over each image; ``layer`` as for `with_labels`."""
+    filled = [one for one in candidates if not _is_blank(one)]
+    if not filled or (layer is not None and layer not in filled):
+        return False
+    try:
+        with_labels(inputs, layer, filled)
+    except ValueError:
+        return False
+    return True
+
+
 def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None = None) -> Inputs:
     """Add the points of a layer, each to the images it lies in, with its features.
 
@@ -331,3 +343,8 @@ def _further_columns(features: pd.DataFrame) -> pd.DataFrame:
     clash = {name for name, text in names.items() if text.lower() in COLUMNS} - kept
     clash |= {name for name, text in names.items() if re.fullmatch(r"axis-\d+", text)}
     return kept_apart(features, clash).reset_index(drop=True)
+
+
+def _is_blank(layer: Labels) -> bool:
+    """Whether nothing is labelled; what must be read first is taken to hold objects."""
+    return isinstance(layer.data, np.ndarray) and not layer.data.any()

@@ -11,12 +11,12 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QMenu,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tsimcne.gui._explorer import Explorer
+from napari_tsimcne.gui._fields import push_button
 from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui.dialogs._moved import missing_text
 from napari_tsimcne.recipe import preset_text
@@ -46,42 +46,42 @@ class MapPanel(QWidget):
         super().__init__()
         self._explorer: Explorer | None = None
         self.left_out, self.missing = _label(), _label()
-        self.open_button = _button("Open run...", "Show the map of a run folder.")
+        self.open_button = push_button("Open run...", "Show the map of a run folder.")
         self.open_button.clicked.connect(self._choose_run)
-        self.recent_button = _button("Recent runs", "Open one of the runs that were open last.")
+        self.recent_button = push_button("Recent runs", "Open one of the runs that were open last.")
         self.recent_menu = QMenu(self)
         self.recent_menu.setToolTipsVisible(True)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self.recent_button.setMenu(self.recent_menu)
-        self.show_button = _button(
+        self.show_button = push_button(
             "Show map", "Show map, gallery and clusters again after they were closed."
         )
         self.show_button.clicked.connect(self._show_map)
-        self.export_button = _button(
+        self.export_button = push_button(
             "Export...", "Write tables, crops, label images, figures or pages of the map."
         )
         self.export_button.clicked.connect(self.export_wanted)
-        self.add_button = _button(
+        self.add_button = push_button(
             "Map new images...",
             "Place patches of further images on this map, and flag those that differ from\n"
             "all that it was trained on.",
         )
         self.add_button.clicked.connect(self.add_wanted)
-        self.compare_button = _button(
+        self.compare_button = push_button(
             "Compare seeds...",
             "Train again with another seed, to see which groups on the map are stable.",
         )
         self.compare_button.clicked.connect(self.compare_wanted)
-        self.check_button = _button(
+        self.check_button = push_button(
             "Check map...",
             "Whether the map can be trusted, and what may have shaped it, as batch or position.",
         )
         self.check_button.clicked.connect(self.check_wanted)
-        self.conditions_button = _button(
+        self.conditions_button = push_button(
             "Conditions...", "How treatments and doses change the frequencies of clusters."
         )
         self.conditions_button.clicked.connect(self.conditions_wanted)
-        self.find_button = _button(
+        self.find_button = push_button(
             "Find images...", "Look for the images of this run in a folder they were moved to."
         )
         self.find_button.clicked.connect(self.find_wanted)
@@ -167,9 +167,3 @@ def _label() -> QLabel:
     label.setWordWrap(True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return label
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui.jobs._job import Job
 from napari_tsimcne.images import (
     ImageSource,
@@ -13,8 +14,12 @@ from napari_tsimcne.images import (
     Skipped,
     find_files,
     grey_as_one,
+    noted,
     open_parts,
 )
+
+MOST_TOLD, MOST_IN_TIP = 3, 30
+"""Files that were left out of which the reason is told, and of which the tooltip tells."""
 
 
 class OpeningJob(Job):
@@ -54,3 +59,33 @@ class OpeningJob(Job):
             self._stop.is_set,
         )
         self._tell(self.finished, Opened(images, skipped))
+
+
+def opened_text(opened: Opened, count: int) -> tuple[str, str]:
+    """Say what was opened, of which ``count`` images are new; and all notes, for a tooltip."""
+    known = len(opened.images) - count
+    parts = [f"Added {count:,} image{'s' * (count != 1)}." if count or not known else ""]
+    if known:
+        parts.append("All of them are listed already." if not count
+                     else f"{known:,} were listed already.")  # fmt: skip
+    notes = [capital(note) for note in noted(opened.images)]
+    parts += notes[:MOST_TOLD]
+    parts += _left_out(opened.skipped[:MOST_TOLD], len(opened.skipped))
+    everything = "\n".join(
+        [
+            *notes[:MOST_IN_TIP],
+            *_left_out(opened.skipped[:MOST_IN_TIP], len(opened.skipped)),
+        ]
+    )
+    return "\n".join(part for part in parts if part), everything
+
+
+def _left_out(skipped: Sequence[Skipped], count: int) -> list[str]:
+    """Name files that were left out, each with its reason on a line of its own."""
+    lines = [f"{file.name}: {file.reason}" for file in skipped]
+    more = count - len(lines)
+    return [
+        *([f"Left out {count:,} file{'s' * (count != 1)}:"] if count else []),
+        *lines,
+        *([f"and {more:,} more"] if more else []),
+    ]
