@@ -34,7 +34,7 @@ from napari_tsimcne.gui.jobs._job import Job
 from napari_tsimcne.gui.jobs._map_jobs import MapJobs
 from napari_tsimcne.gui.jobs._training_job import TrainingJob
 from napari_tsimcne.gui.map._map_view import dock_of
-from napari_tsimcne.gui.steps._column import Column
+from napari_tsimcne.gui.steps._column import STEPS_WIDTH, Column
 from napari_tsimcne.gui.steps._form import TrainingForm
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.gui.steps._map_step import MapStep
@@ -129,7 +129,7 @@ class TsimcneDock(QWidget):
         layout.addStretch()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        self.column = Column(content)
+        self.column = Column(content, STEPS_WIDTH)
         outer.addWidget(self.column)
         self.unfinished.look()
 

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QScrollArea, QWidget
 
 from napari_tsimcne.gui._later import later
 
-WIDTH = 360
-"""Pixels, in which all that the column may show finds room."""
+STEPS_WIDTH = 360
+"""Pixels in which all steps of the dock find room, whatever they show."""
 
 SETTLE_MS = 50
 """After which widgets that were just shown have their size."""
@@ -20,18 +20,25 @@ SETTLE_MS = 50
 class Column(QScrollArea):
     """Scrolls up and down, and is as wide as it needs to be whatever it shows.
 
-    What it shows may change under the pointer, so its width does not follow that: it has a least
-    one, which grows only where something does not fit.
+    What it shows may change under the pointer, so its width does not follow that: it has a minimum,
+    which grows only where something does not fit.
+
+    Parameters
+    ----------
+    content
+        That it scrolls.
+    width
+        Pixels in which all that it may show finds room, where that is known beforehand.
     """
 
-    def __init__(self, content: QWidget) -> None:
+    def __init__(self, content: QWidget, width: int = 0) -> None:
         super().__init__()
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # The bar has its room also where nothing scrolls: what it holds would move sideways.
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setWidget(content)
-        self.setMinimumWidth(WIDTH)
+        self.setMinimumWidth(width)
         content.installEventFilter(self)
 
     def look_at(self, widget: QWidget) -> None:
