@@ -14,6 +14,7 @@ from driving import (
     needs_display,
     to_canvas,
     wait_for_count,
+    wait_for_images,
 )
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -56,6 +57,8 @@ def test_from_files_to_an_exported_cluster(viewer, qtbot, tmp_path, real_data, k
     explorer, exploration = dock.explorer, dock.explorer.exploration
     assert len(exploration) == count and exploration.placed.all()
     view = explorer.map_view
+    # Images that come later change the room of the map.
+    wait_for_images(dock, qtbot)
     let_layout_settle(view, qtbot)
     qtbot.waitUntil(lambda: not view.glide.gliding)
 

@@ -139,7 +139,7 @@ def test_a_training_outlives_its_window_and_is_found_again(
     viewer.window._qt_window.close()
     assert viewer.window._qt_window.isVisible() and is_training(folder)
     dock.ask_at_close = lambda: answer
-    viewer.close()
+    viewer.window._qt_window.close()
     if answer == "stop":
         qtbot.waitUntil(lambda: not is_training(folder), timeout=TRAINING_MS)
         assert Run.open(folder).info.state == "stopped"

@@ -90,7 +90,9 @@ class Keys(QObject):
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(do)
             self._shortcuts[widget].append(shortcut)
-        widget.destroyed.connect(lambda: self._shortcuts.pop(widget, None))
+        # Without self, which may be gone before the widget.
+        shortcuts_of = self._shortcuts
+        widget.destroyed.connect(lambda: shortcuts_of.pop(widget, None))
 
     def serve_images(
         self, viewer: Any, canvases: list[QWidget], drawing: Callable[[], bool]
