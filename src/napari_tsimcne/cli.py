@@ -62,6 +62,7 @@ def run(
     edges: options.EdgesOption = options.Edges.drop,
     pixels: options.Pixels = 0,
     objects: options.ObjectsOption = None,
+    number_objects: options.NumberObjects = False,
     surroundings: options.SurroundingsOption = options.Surroundings.keep,
     dimming: options.DimmingOption = None,
     keep_border: options.KeepBorder = False,
@@ -113,7 +114,7 @@ def run(
     taken_depth = read_options.parse_depth(depth)
     images, skipped = _open_images(sources, axes, pixel_size, keep_rgb)
     check_alike(images)
-    labels = read_options.open_labels(images, objects, warn)
+    labels = read_options.open_labels(images, objects, warn, number_objects)
     given = read_options.open_points(points, warn)
     measure = read_options.measurement(images, pattern, metadata, warn)
     recipe = PRESETS[preset](
@@ -232,6 +233,7 @@ def embed(
         Path, typer.Option(help="Table to write, .parquet or .csv; must be new.", metavar="TABLE")
     ],
     objects: options.ObjectsOption = None,
+    number_objects: options.NumberObjects = False,
     points: options.PointsOption = None,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
@@ -248,7 +250,7 @@ def embed(
 
     opened = _open(run)
     images, _ = _open_images(sources, axes, pixel_size)
-    labels = read_options.open_labels(images, objects, warn)
+    labels = read_options.open_labels(images, objects, warn, number_objects)
     given = read_options.open_points(points, warn)
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     if size > 1:
@@ -274,6 +276,7 @@ def add(
         typer.Argument(help="Image files, folders or patterns.", metavar="SOURCE..."),
     ] = None,
     objects: options.ObjectsOption = None,
+    number_objects: options.NumberObjects = False,
     points: options.PointsOption = None,
     axes: options.Axes = None,
     pixel_size: options.PixelSize = None,
@@ -299,7 +302,7 @@ def add(
     if not sources:
         raise InputError("name the images to add: files, folders or patterns")
     images, skipped = _open_images(sources, axes, pixel_size)
-    labels = read_options.open_labels(images, objects, warn)
+    labels = read_options.open_labels(images, objects, warn, number_objects)
     given = read_options.open_points(points, warn)
     measure = read_options.measurement(images, pattern, metadata, warn)
     add_images(opened, images, name, labels, given, skipped, measure, device)

@@ -1,5 +1,11 @@
 """Where pixels come from: files, arrays and napari layers behind one lazy source."""
 
+from napari_tsimcne.images._as_labels import (
+    NUMBER_OBJECTS,
+    as_labels,
+    connected,
+    whole_numbers,
+)
 from napari_tsimcne.images._axes import NAMES
 from napari_tsimcne.images._files import (
     Opened,
@@ -31,7 +37,8 @@ from napari_tsimcne.images._names import (
     well_of_image,
     without_series,
 )
-from napari_tsimcne.images._source import ImageSource, Level, Skipped, noted
+from napari_tsimcne.images._notes import noted
+from napari_tsimcne.images._source import ImageSource, Level, Skipped
 from napari_tsimcne.images._units import MICROMETRES, in_micrometres
 from napari_tsimcne.images._wells import (
     is_about_columns,
@@ -45,14 +52,17 @@ __all__ = [
     "KIND_OF_ENDING",
     "MICROMETRES",
     "NAMES",
+    "NUMBER_OBJECTS",
     "ImageSource",
     "Level",
     "NameIndex",
     "Opened",
     "Skipped",
     "World",
+    "as_labels",
     "check_alike",
     "check_labels",
+    "connected",
     "corners",
     "distinct_names",
     "files_below",
@@ -89,6 +99,7 @@ __all__ = [
     "well_from",
     "well_of_image",
     "well_place",
+    "whole_numbers",
     "with_colours",
     "without_series",
 ]

@@ -70,11 +70,18 @@ def grey_as_one(
     return [one_channel(image) for image in images]
 
 
-def one_channel(image: ImageSource) -> ImageSource:
-    """Return an RGB image as one channel; reading it raises `InputError` where it has colours."""
+def one_channel(image: ImageSource, coloured: str = "") -> ImageSource:
+    """Return an RGB image as one channel; reading it raises `InputError` where it has colours.
+
+    ``coloured`` is what the error says then.
+    """
     if not image.rgb:
         return image
-    sample = partial(_sample, image.name)
+    sample = partial(_sample, coloured or (
+        f"'{image.name}' was taken as grey, but has colours in places: keep it as RGB "
+        "(--keep-rgb, open_images(..., grey_as_one=False), or in the window open it as a layer of "
+        "napari)"
+    ))  # fmt: skip
     return replace(
         image,
         axes=image.axes.replace("S", ""),
@@ -160,15 +167,15 @@ def _parts(length: int) -> list[slice]:
     return [slice(int(start), min(length, int(start) + SIDE)) for start in starts]
 
 
-def _sample(name: str, load: Callable[[], Any]) -> _Sample:
-    return _Sample(name, load())
+def _sample(coloured: str, load: Callable[[], Any]) -> _Sample:
+    return _Sample(coloured, load())
 
 
 @dataclass(frozen=True)
 class _Sample:
     """The first sample of an array of colours that are equal, which is checked when read."""
 
-    name: str
+    coloured: str
     array: Any
 
     @property
@@ -179,9 +186,5 @@ class _Sample:
     def __getitem__(self, index: tuple) -> np.ndarray:
         samples = np.asarray(self.array[(*index, slice(None))])
         if _has_colours(samples, -1):
-            raise InputError(
-                f"'{self.name}' was taken as grey, but has colours in places: keep it as RGB "
-                "(--keep-rgb, open_images(..., grey_as_one=False), or in the window open it as a "
-                "layer of napari)"
-            )
+            raise InputError(self.coloured)
         return samples[..., 0]

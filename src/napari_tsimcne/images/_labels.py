@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images._as_labels import SAVE_LABELS, as_labels, check_kept_whole
 from napari_tsimcne.images._names import (
     Name,
     folded,
@@ -192,16 +193,18 @@ def _missing(
 def check_labels(image: ImageSource, labels: ImageSource) -> None:
     """Check that a label image fits an image: rows and columns, time and depth; one channel.
 
+    RGB is checked for colours where it is read, see `as_labels`.
+
     Raises
     ------
     InputError
         Where it does not, naming both.
     """
-    if labels.rgb or labels.channels > 1:
-        kind = "RGB colours" if labels.rgb else f"{labels.channels} channels"
+    labels = as_labels(labels)
+    check_kept_whole(labels)
+    if labels.channels > 1:
         raise InputError(
-            f"the label image '{labels.name}' has {kind}: a label image holds one whole number a "
-            "pixel, the same in all pixels of an object"
+            f"the label image '{labels.name}' has {labels.channels} channels: {SAVE_LABELS}"
         )
     if labels.height_width != image.height_width:
         raise InputError(

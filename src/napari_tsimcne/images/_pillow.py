@@ -11,7 +11,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import size_of
 from napari_tsimcne.images._messages import no_warnings
-from napari_tsimcne.images._source import ImageSource, default_channel_names
+from napari_tsimcne.images._notes import COLOURS_AS_BYTES
+from napari_tsimcne.images._source import ImageSource, Indices, default_channel_names
 from napari_tsimcne.images._whole import MOST_BYTES, check_ratio
 
 _ORIENTATION = 0x0112
@@ -26,12 +27,16 @@ def open_pillow(path: Path, name: str, kind: str) -> list[ImageSource]:
         Where the image is too large to be decoded as a whole.
     """
     with _header(path, kind) as image:
+        stored = _decoder(image)  # gone once anything is decoded, be it EXIF
         width, height = image.size
         if _orientation(image) >= 5:  # turned by a quarter when shown
             width, height = height, width
         mode, dtype = _kept(image)
         alpha = mode in ("LA", "RGBA")
         frames = _frames(image)
+        # Frames of an animation are shown over each other, as colours.
+        paletted = image.mode in ("P", "PA") and frames == 1
+        halved = mode[:1] == "R" and stored.endswith(("16B", "16L", "16N"))
     rgb = mode in ("RGB", "RGBA")
     axes = "T" * (frames > 1) + "YX" + "S" * rgb
     shape = (frames,) * (frames > 1) + (height, width) + (3,) * rgb
@@ -49,6 +54,8 @@ def open_pillow(path: Path, name: str, kind: str) -> list[ImageSource]:
         load=partial(_pixels, path, kind),
         path=path,
         alpha=partial(_alpha, path, kind) if alpha else None,
+        notes=(COLOURS_AS_BYTES,) * halved,
+        indices=Indices(partial(_indices, path, kind), np.dtype(np.uint8)) if paletted else None,
     )
     return [source]
 
@@ -79,6 +86,12 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
+def _decoder(image: Image.Image) -> str:
+    """Return how samples are stored, such as ``RGB;16B``; nothing where it is not known."""
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][-1]) if tiles else ""
+
+
 def _frames(image: Image.Image) -> int:
     """Count the pictures of an animation; a JPEG's further ones are previews."""
     return 1 if image.format in ("JPEG", "MPO") else int(getattr(image, "n_frames", 1))
@@ -106,6 +119,17 @@ def _alpha(path: Path, kind: str) -> np.ndarray | None:
     return _decoded(path, kind, path.stat().st_mtime_ns)[1]
 
 
+def _indices(path: Path, kind: str) -> np.ndarray:
+    return _decoded_indices(path, kind, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _decoded_indices(path: Path, kind: str, modified: int) -> np.ndarray:
+    """Values that stand for colours, (h, w) uint8."""
+    with _header(path, kind) as image:
+        return _frame(image, image.mode, np.dtype(np.uint8), alpha=False)
+
+
 # Patches of one image are read one after another, the next image's perhaps at the same time.
 @lru_cache(maxsize=2)
 def _decoded(path: Path, kind: str, modified: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -123,9 +147,11 @@ def _decoded(path: Path, kind: str, modified: int) -> tuple[np.ndarray, np.ndarr
     return (pixels[..., :3], pixels[..., 3]) if mode == "RGBA" else (pixels, None)
 
 
-def _frame(image: Image.Image, mode: str, dtype: np.dtype) -> np.ndarray:
+def _frame(image: Image.Image, mode: str, dtype: np.dtype, *, alpha: bool = True) -> np.ndarray:
     image.load()
     upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
     if upright.mode != mode:
         upright = upright.convert(mode)
+    if mode == "PA" and not alpha:
+        upright = upright.getchannel(0)
     return np.asarray(upright).astype(dtype, copy=False)

@@ -39,6 +39,13 @@ class Level:
     load: Callable[[], Any] = field(repr=False)
 
 
+class Indices(NamedTuple):
+    """Values that stand for the colours of a palette: their array, without samples, and dtype."""
+
+    load: Callable[[], Any]
+    dtype: np.dtype
+
+
 @dataclass(frozen=True, eq=False)
 class ImageSource:
     """One image: named axes, channel names, pixel size, and lazy access to its pixels.
@@ -70,6 +77,10 @@ class ImageSource:
         What was not taken as it is stated, one sentence each.
     as_rgb
         The RGB image as it is stored, where it is taken as one channel, as it is grey.
+    indices
+        Of an image whose colours come from a palette: the values that stand for them.
+    unnumbered
+        The label image as it is stored, where its connected regions are numbered.
     """
 
     name: str
@@ -87,6 +98,8 @@ class ImageSource:
     depth: Depth = field(default_factory=Depth)
     notes: tuple[str, ...] = ()
     as_rgb: ImageSource | None = field(default=None, repr=False)
+    indices: Indices | None = field(default=None, repr=False)
+    unnumbered: ImageSource | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         where = f"image '{self.name}'"
@@ -335,8 +348,9 @@ class ImageSource:
         Of a file: its size, first and last MiB. Of anything else (an array, a layer, a Zarr
         folder): shape, dtype and a central region of the first plane.
         """
-        if self.as_rgb is not None:
-            return self.as_rgb.fingerprint()
+        stored = self.as_rgb or self.unnumbered
+        if stored is not None:
+            return stored.fingerprint()
         digest = hashlib.blake2b(digest_size=16)
         if self.path is not None and self.path.is_file():
             size = self.path.stat().st_size
@@ -363,24 +377,7 @@ def default_channel_names(axes: str, shape: Sequence[int]) -> tuple[str, ...]:
     return tuple(f"channel {i}" for i in range(count))
 
 
-def channels_misnamed(named: int, channels: int) -> str:
-    """Say that the names of channels do not fit."""
-    return f"it names {named} channels but holds {channels}: the names are not used"
-
-
 def reason_of(error: BaseException) -> str:
     """Return the first line of what an exception says, or its type where it says nothing."""
     text = str(error).strip().split("\n")[0].rstrip(". ")
     return text or type(error).__name__
-
-
-def noted(images: Sequence[ImageSource]) -> list[str]:
-    """Return the notes of images, each once, with the images that it is of."""
-    of: dict[str, list[str]] = {}
-    for image in images:
-        for note in image.notes:
-            of.setdefault(note, []).append(image.name)
-    return [
-        f"'{names[0]}'{f' and {len(names) - 1:,} more' if len(names) > 1 else ''}: {note}"
-        for note, names in of.items()
-    ]

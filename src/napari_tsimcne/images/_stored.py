@@ -14,7 +14,13 @@ import numpy as np
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import name_axes
 from napari_tsimcne.images._levels import is_reduced_copy, levels_left_out
-from napari_tsimcne.images._source import AXES, ImageSource, Level, default_channel_names
+from napari_tsimcne.images._source import (
+    AXES,
+    ImageSource,
+    Indices,
+    Level,
+    default_channel_names,
+)
 from napari_tsimcne.images._units import PIXEL
 
 Load = Callable[[], Any]
@@ -36,6 +42,8 @@ class StoredArray:
         Shape and array of each copy at lower resolution, the finest first.
     alpha
         Whether the last sample is opacity: of four samples, or of two (grey).
+    indices
+        Where colours, the last axis, come from a palette: the array of what stands for them.
     """
 
     axes: Sequence[str | None]
@@ -48,6 +56,7 @@ class StoredArray:
     unit: str = PIXEL[1]
     alpha: bool = False
     notes: tuple[str, ...] = ()
+    indices: Indices | None = None
 
     def images(self, name: str, path: Path) -> list[ImageSource]:
         """Images of the array, one a position; axes of length 1 are dropped.
@@ -131,7 +140,15 @@ class StoredArray:
             levels=tuple(levels),
             alpha=alpha,
             notes=notes,
+            indices=self._indices(view),
         )
+
+    def _indices(self, view: _View) -> Indices | None:
+        if self.indices is None:
+            return None
+        without = _View(view.selection[:-1], view.order[:-1])  # colours come last
+        dtype = self.indices.dtype.newbyteorder("=")
+        return Indices(partial(_viewed, self.indices.load, without), dtype)
 
     def _alpha(self, view: _View, samples: int) -> Load | None:
         if not self.alpha or samples not in (2, 4):

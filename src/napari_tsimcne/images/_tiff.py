@@ -19,7 +19,7 @@ from napari_tsimcne.images._levels import is_reduced_copy
 from napari_tsimcne.images._messages import gathered_logs
 from napari_tsimcne.images._ome_xml import OmeXml, ome_of
 from napari_tsimcne.images._rows import RowsInFile, lies_in_rows
-from napari_tsimcne.images._source import ImageSource, Skipped
+from napari_tsimcne.images._source import ImageSource, Indices, Skipped
 from napari_tsimcne.images._stored import StoredArray
 from napari_tsimcne.images._tiff_metadata import Metadata, metadata_of
 from napari_tsimcne.images._whole import check_whole
@@ -134,7 +134,9 @@ def _stored(
     shapes = [tuple(tiff.series[n].levels[level].shape) for n, level in levels]
     load = partial(_array, path)
     dtype = np.dtype(series.dtype)
+    indices = None
     if _shows_palette(tiff, page, axes):
+        indices = Indices(partial(_array, path, number, 0), dtype)
         axes, shape, dtype = [*axes, "S"], (*shape, 3), np.dtype(np.uint8)
         shapes = [(*smaller, 3) for smaller in shapes]
         load = partial(_coloured, path)
@@ -149,6 +151,7 @@ def _stored(
         unit=says.unit,
         alpha=alpha,
         notes=says.notes + notes,
+        indices=indices,
     )
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images._source import channels_misnamed
+from napari_tsimcne.images._notes import channels_misnamed
 from napari_tsimcne.images._units import PIXEL, in_micrometres, standard_unit, stated_pixel_size
 
 _CENTIMETRE = 3

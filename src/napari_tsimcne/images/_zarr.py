@@ -17,7 +17,8 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.images._axes import letters_of, size_of
 from napari_tsimcne.images._levels import factors, levels_left_out
 from napari_tsimcne.images._messages import no_warnings
-from napari_tsimcne.images._source import ImageSource, Skipped, channels_misnamed, reason_of
+from napari_tsimcne.images._notes import channels_misnamed
+from napari_tsimcne.images._source import ImageSource, Skipped, reason_of
 from napari_tsimcne.images._stored import StoredArray
 from napari_tsimcne.images._units import PIXEL, stated_pixel_size
 from napari_tsimcne.images._whole import MOST_BYTES

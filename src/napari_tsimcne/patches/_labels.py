@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import pandas as pd
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource
+from napari_tsimcne.images import (
+    NUMBER_OBJECTS,
+    ImageSource,
+    as_labels,
+    connected,
+    shown,
+    whole_numbers,
+)
 from napari_tsimcne.patches._blocks import Region, block_shape, squares
 from napari_tsimcne.recipe import Depth
 
@@ -48,7 +56,7 @@ def _fitting(image: ImageSource, labels: Mapping[str, ImageSource]) -> ImageSour
         raise InputError(
             f"image '{image.name}' has no label image: give it one, or leave the image out"
         )
-    mask = labels[image.name].at_depth(Depth())
+    mask = as_labels(labels[image.name]).at_depth(Depth())
     where = f"the label image '{mask.name}' of '{image.name}'"
     if mask.channels != 1:
         raise InputError(
@@ -78,27 +86,40 @@ def _by(image: ImageSource) -> str:
 
 
 def read_labels(mask: ImageSource, t: int, z: int, rows: slice, columns: slice) -> np.ndarray:
-    """Labels of a region, (h, w) of an integer type that int64 holds."""
+    """Labels of a region, (h, w) of an integer type that int64 holds; see `as_labels`."""
+    mask = as_labels(mask)
     (values,) = mask.read(t, z, rows, columns)
-    if values.dtype.kind == "b":
-        return values.astype(np.uint8)
-    if values.dtype.kind == "f":
-        odd = ~(np.isfinite(values) & (values == np.rint(values)))
-        if odd.any():
-            raise InputError(
-                f"the label image '{mask.name}' holds {values[odd][0]:g}, which is no whole "
-                "number: objects are numbered 1, 2, 3, ..., the rest is 0"
-            )
-    if values.dtype.kind != "u" and values.min() < 0:
-        raise InputError(
-            f"the label image '{mask.name}' holds {values.min():g}: labels must not be negative; "
-            "set what is no object to 0"
-        )
-    if values.dtype.kind == "f" or values.dtype == np.uint64:
-        if values.max() >= 2**63:
-            raise InputError(
-                f"the label image '{mask.name}' holds {values.max():g}: labels must be below "
-                "2**63; number the objects anew"
-            )
-        return values.astype(np.int64)
-    return values
+    return whole_numbers(values, mask)
+
+
+def check_told_apart(mask: ImageSource, objects: Mapping[tuple[int, int], pd.DataFrame]) -> None:
+    """Check that a label image tells the objects apart that it shows.
+
+    ``objects``: of each of its planes (t, z), with label and half-open bounding box (``top,
+    bottom, left, right``).
+
+    Raises
+    ------
+    InputError
+        Where no plane holds more than one label, and in one of them it lies in several regions
+        that do not touch: a mask, which says where objects are but not which.
+    """
+    if mask.unnumbered is not None or any(len(table) > 1 for table in objects.values()):
+        return
+    for (t, z), table in objects.items():
+        for one in table.itertuples():
+            region = slice(one.top, one.bottom), slice(one.left, one.right)
+            count = connected(read_labels(mask, t, z, *region))[1]
+            if count > 1:
+                path = "" if mask.path is None else f" ({shown(mask.path)})"
+                raise InputError(
+                    f"the label image '{mask.name}'{path} has no other label than {one.label}, but "
+                    f"{count:,} separate regions of it{_plane_of(mask, t, z)}: they would all be "
+                    f"one object. Give each object a number of its own, or {NUMBER_OBJECTS}; "
+                    "objects that touch become one then"
+                )
+
+
+def _plane_of(mask: ImageSource, t: int, z: int) -> str:
+    where = [f"{axis} {at}" for axis, at in (("T", t), ("Z", z)) if mask.length(axis) > 1]
+    return f" at {', '.join(where)}" if where else ""

@@ -17,7 +17,7 @@ from skimage.measure import regionprops_table
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.patches._blocks import BLOCK_SIDE, Region, squares
-from napari_tsimcne.patches._labels import Labelled, read_labels
+from napari_tsimcne.patches._labels import Labelled, check_told_apart, read_labels
 from napari_tsimcne.patches._table import make_table
 from napari_tsimcne.recipe import Objects
 
@@ -89,8 +89,8 @@ def place_objects(
     Raises
     ------
     InputError
-        Where an image has no label image or one that does not fit, labels are negative or not
-        whole, or no object is left.
+        Where an image has no label image or one that does not fit or tell objects apart, labels
+        are negative or not whole, or no object is left.
     """
     pairs = [Labelled.of(image, labels, block_side) for image in images]
     total = 2 * sum(len(pair.planes) * len(pair.blocks) for pair in pairs)
@@ -140,6 +140,7 @@ def _find_objects(pair: Labelled, step: Step) -> pd.DataFrame:
             objects["x"] /= objects["area"]
             known[plane] = objects.reset_index()
         planes.append(known[plane].assign(t=t, z=z))
+    check_told_apart(pair.mask, known)
     return pd.concat(planes, ignore_index=True)
 
 

@@ -255,7 +255,7 @@ def cut_addition(
         created=datetime.now(UTC),
         images=tuple(ImageRecord.of(image) for image in kept),
         labels={
-            image.name: ImageRecord.of(labels[image.name])
+            image.name: ImageRecord.of(labels[image.name], labels=True)
             for image in kept
             if labels is not None and image.name in labels
         },

@@ -9,13 +9,24 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.images import ImageSource, one_channel, open_file, seen, shown
+from napari_tsimcne.images import (
+    ImageSource,
+    as_labels,
+    one_channel,
+    open_file,
+    seen,
+    shown,
+)
 
 Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class ImageRecord(BaseModel):
-    """An image of a run: enough to describe it, find it again and know that it is the same."""
+    """An image of a run: enough to describe it, find it again and know that it is the same.
+
+    ``labels``: it is read as a label image; of earlier versions, as any image. ``number_objects``:
+    and its connected regions are numbered (`as_labels`). All else is of the image before.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,6 +40,8 @@ class ImageRecord(BaseModel):
     path: Path | None
     series: Count
     fingerprint: str
+    labels: bool = False
+    number_objects: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -37,8 +50,10 @@ class ImageRecord(BaseModel):
         return self
 
     @classmethod
-    def of(cls, image: ImageSource) -> ImageRecord:
-        """Record an image; reads what its fingerprint needs."""
+    def of(cls, image: ImageSource, *, labels: bool = False) -> ImageRecord:
+        """Record an image, or a label image; reads what its fingerprint needs."""
+        image = as_labels(image) if labels else image
+        number_objects, image = image.unnumbered is not None, image.unnumbered or image
         return cls(
             name=image.name,
             axes=image.axes,
@@ -50,6 +65,8 @@ class ImageRecord(BaseModel):
             path=seen(image.path) if image.path else None,
             series=image.series,
             fingerprint=image.fingerprint(),
+            labels=labels,
+            number_objects=number_objects,
         )
 
     def open(self) -> ImageSource:
@@ -68,15 +85,22 @@ class ImageRecord(BaseModel):
         if self.series not in series:
             raise InputError(f"the file {shown(self.path)} has changed since the run was made")
         image = series[self.series]
+        if self.labels:
+            image = as_labels(image)
         if image.rgb and len(self.axes) < len(image.axes) and not set("CS") & set(self.axes):
-            image = one_channel(image)  # as it was taken when the run was made
+            # As it was taken when the run was made: labels of earlier versions, too.
+            image = replace(one_channel(image), indices=None)
         if len(image.axes) == len(self.axes):
             # As they were named by the user, and the pixel size.
             image = replace(image.with_axes(self.axes), pixel_size=self.pixel_size, unit=self.unit)
         image = image.renamed(self.name)
         if image.fingerprint() != self.fingerprint:
             raise InputError(f"the file {shown(self.path)} has changed since the run was made")
-        return image
+        return self.numbered(image)
+
+    def numbered(self, image: ImageSource) -> ImageSource:
+        """Return a label image with its objects numbered, if they were when the run was made."""
+        return as_labels(image, number_objects=True) if self.number_objects else image
 
 
 def is_there(path: Path) -> bool:

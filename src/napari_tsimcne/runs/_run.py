@@ -158,7 +158,7 @@ class Run:
                 image_channels=by_image,
                 images=tuple(ImageRecord.of(image) for image in kept),
                 labels={
-                    image.name: ImageRecord.of(labels[image.name])
+                    image.name: ImageRecord.of(labels[image.name], labels=True)
                     for image in kept
                     if labels is not None and image.name in labels
                 },

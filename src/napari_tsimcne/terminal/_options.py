@@ -150,6 +150,14 @@ ObjectsOption = Annotated[
         metavar="LABELS",
     ),
 ]
+NumberObjects = Annotated[
+    bool,
+    _of_patches(
+        "--number-objects",
+        help="Of --objects that are masks: number each connected region of a plane. Objects that "
+        "touch become one.",
+    ),
+]
 SurroundingsOption = Annotated[
     Surroundings,
     _of_patches(help="Of an object in its patch: kept, dimmed or set to 0."),

@@ -147,18 +147,21 @@ def open_labels(
     images: Sequence[ImageSource],
     objects: Sequence[str] | None,
     warn: Callable[[str], None],
+    number_objects: bool = False,
 ) -> dict[str, ImageSource] | None:
     """Open label images and pair them with their images; None where there are none."""
-    from napari_tsimcne.images import noted, open_images, pair_labels
+    from napari_tsimcne.images import as_labels, noted, open_images, pair_labels
 
+    _refuse("patches of --objects", not objects, {"--number-objects": number_objects})
     if not objects:
         return None
-    labels, skipped = open_images(*objects)
+    labels, skipped = open_images(*objects, grey_as_one=False)
     for note in noted(labels):
         warn(note)
     for file in skipped:
         warn(f"left out the labels {file.name}: {file.reason}")
-    return pair_labels(images, labels)
+    pairs = pair_labels(images, labels)
+    return {image: as_labels(one, number_objects) for image, one in pairs.items()}
 
 
 def measurement(

@@ -19,7 +19,7 @@ from napari_tsimcne.gui.steps._image_rows import FileRow, Row
 from napari_tsimcne.gui.steps._image_table import ImageTable
 from napari_tsimcne.gui.steps._images_form import ImagesForm
 from napari_tsimcne.gui.steps._inputs import Inputs, with_labels, with_points
-from napari_tsimcne.gui.steps._label_files import LabelFiles
+from napari_tsimcne.gui.steps._label_files import LabelFiles, number_objects_box
 from napari_tsimcne.images import seen
 from napari_tsimcne.recipe import Objects, Points
 from napari_tsimcne.runs import Run, check_fits
@@ -52,6 +52,7 @@ class AddImages(QDialog):
         self.labels = LayerChoice(viewer, Labels, "The objects to cut patches around.",
                                   over_each="the one over each image")  # fmt: skip
         self.label_files = LabelFiles()
+        self.number_objects = number_objects_box()
         self.points = LayerChoice(viewer, PointsLayer, "The points to cut patches around.")
         self._build()
         # Once the layout knows the heights of what it holds: it does not make room by itself.
@@ -69,7 +70,8 @@ class AddImages(QDialog):
         text.setWordWrap(True)
         self._form = form_layout()
         add_rows(self._form, [
-            ("Objects", self.labels), ("Label files", self.label_files), ("Points", self.points),
+            ("Objects", self.labels), ("Label files", self.label_files),
+            ("Number", self.number_objects), ("Points", self.points),
         ])  # fmt: skip
         self.message = QLabel()
         self.message.setWordWrap(True)
@@ -97,7 +99,8 @@ class AddImages(QDialog):
         settings = self._run.recipe.patches
         if isinstance(settings, Objects):
             files = self.label_files.images() if _of_files(inputs) else []
-            return with_labels(inputs, self.labels.layer, self.labels.candidates(), files)
+            return with_labels(inputs, self.labels.layer, self.labels.candidates(), files,
+                               number_objects=self.number_objects.isChecked())  # fmt: skip
         return with_points(inputs, self.points.layer) if isinstance(settings, Points) else inputs
 
     def accept(self) -> None:
@@ -135,6 +138,7 @@ class AddImages(QDialog):
         objects = isinstance(settings, Objects)
         show_row(self._form, self.labels, objects and layers)
         show_row(self._form, self.label_files, objects and files)
+        show_row(self._form, self.number_objects, objects and (files or layers))
         show_row(self._form, self.points, isinstance(settings, Points) and layers)
         self._fit.start()
 

@@ -83,7 +83,7 @@ def labels_of_layers(run: Run, layers: Mapping[str, LinkedLayer]) -> dict[str, I
     for name, linked in layers.items():
         record = run.info.labels.get(name)
         if linked.labels is not None and record is not None and record.path is None:
-            found[name] = labels_from_layer(linked.labels, axes=record.axes)
+            found[name] = record.numbered(labels_from_layer(linked.labels, axes=record.axes))
     return found
 
 

@@ -82,7 +82,7 @@ def paint_objects(
         return values_of_labels(region, *known(t, z))
 
     arrays = []
-    for level in labels.data if labels.multiscale else [labels.data]:
+    for level in linked.objects:
         yx = level.shape[axes.index("Y")], level.shape[axes.index("X")]
         arrays.append(_array(linked, yx, partial(paint, level)))
     return Painted(arrays, np.eye(len(linked.axes) + 1))

@@ -123,7 +123,7 @@ class Request:
         for name, one in found.items():
             record = records.get(name)
             if one.labels is None and record is not None and record.path is None:
-                found[name] = one._replace(labels=_labels_of(self._viewer, record))
+                found[name] = _with_labels(self._viewer, one, record)
         return found
 
 
@@ -293,18 +293,20 @@ def _layer_of(viewer: Any, record: ImageRecord, run: Run) -> LinkedLayer | None:
     except InputError:
         return None
     linked = inputs.layers[given]
-    return linked._replace(labels=_labels_of(viewer, run.info.labels.get(record.name)))
+    return _with_labels(viewer, linked, run.info.labels.get(record.name))
 
 
-def _labels_of(viewer: Any, record: ImageRecord | None) -> Labels | None:
-    """Return the layer that a label image was, with the same pixels."""
+def _with_labels(viewer: Any, linked: LinkedLayer, record: ImageRecord | None) -> LinkedLayer:
+    """Add the layer that a label image was, with the same pixels, if it is there."""
     for layer in viewer.layers:
         if record is not None and isinstance(layer, Labels) and layer.name == record.name:
             try:
-                return layer if _same(labels_from_layer(layer, axes=record.axes), record) else None
+                source = labels_from_layer(layer, axes=record.axes)
+                same = _same(source, record)
             except InputError:
-                return None
-    return None
+                return linked
+            return linked.with_labels(layer, record.numbered(source)) if same else linked
+    return linked
 
 
 def _same(image: ImageSource, record: ImageRecord) -> bool:

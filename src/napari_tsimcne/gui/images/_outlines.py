@@ -11,7 +11,7 @@ from napari.layers import Layer, Vectors
 from qtpy.QtCore import QTimer
 
 from napari_tsimcne.gui._viewer import active_layer_kept, camera_of
-from napari_tsimcne.images import World, layer_matrix, transformed
+from napari_tsimcne.images import ImageSource, World, layer_matrix, transformed
 from napari_tsimcne.patches import patch_corners
 
 ZOOM_MS = 40
@@ -38,7 +38,8 @@ class LinkedLayer(NamedTuple):
 
     ``channels``: further layers that show the same image, one a channel. ``labels``: the layer
     of its objects. ``position``: of the image along the `IMAGE_AXIS`, where the layers show
-    several images.
+    several images. ``numbers``: array of the objects' numbers, where the layer of objects has
+    others, as its connected regions are numbered (`as_labels`).
     """
 
     layer: Layer
@@ -46,6 +47,21 @@ class LinkedLayer(NamedTuple):
     channels: tuple[Layer, ...] = ()
     labels: Layer | None = None
     position: int = 0
+    numbers: Any = None
+
+    @property
+    def objects(self) -> list[Any]:
+        """Arrays of the objects' numbers, the finest first; none without a layer of objects."""
+        if self.labels is None:
+            return []
+        if self.numbers is not None:
+            return [self.numbers]
+        return list(self.labels.data) if self.labels.multiscale else [self.labels.data]
+
+    def with_labels(self, layer: Layer, source: ImageSource) -> LinkedLayer:
+        """Return it with the layer of its objects, which ``source`` takes as a label image."""
+        numbers = None if source.unnumbered is None else source.load()
+        return self._replace(labels=layer, numbers=numbers)
 
     @property
     def stacked(self) -> bool:
@@ -71,8 +87,8 @@ class LinkedLayer(NamedTuple):
         shown = tuple(layer for layer in (self.layer, *self.channels) if layer in layers)
         if not shown:
             return None
-        labels = self.labels if self.labels in layers else None
-        return LinkedLayer(shown[0], self.axes, shown[1:], labels, self.position)
+        left = self._replace(layer=shown[0], channels=shown[1:])
+        return left if self.labels in layers else left._replace(labels=None, numbers=None)
 
 
 class OutlineLayer:

@@ -56,7 +56,7 @@ class ShownFiles:
 
     def __init__(self, viewer: Any) -> None:
         self._found: dict[tuple[Path | None, int, str], list[tuple[Layer, int]]] = {}
-        self._labels: dict[Key, tuple[Layer, int]] = {}
+        self._labels: dict[tuple[Path | None, int, bool], tuple[Layer, int]] = {}
         for layer in viewer.layers:
             for index, image in enumerate(_FILES.get(layer, [])):
                 if image is None:
@@ -65,7 +65,8 @@ class ShownFiles:
                     key = image.path, image.series, image.axes
                     self._found.setdefault(key, []).append((layer, index))
                 else:
-                    self._labels[image.path, image.series] = layer, index
+                    numbered = image.unnumbered is not None
+                    self._labels[image.path, image.series, numbered] = layer, index
 
     def image(self, image: ImageSource | ImageRecord) -> LinkedLayer | None:
         """Return the layers that were added to show an image of a file, with the same axes."""
@@ -82,4 +83,4 @@ class ShownFiles:
 
     def labels(self, record: ImageRecord) -> tuple[Layer, int] | None:
         """Return the layer that was added to show a file of labels, and where in it."""
-        return self._labels.get((record.path, record.series))
+        return self._labels.get((record.path, record.series, record.number_objects))

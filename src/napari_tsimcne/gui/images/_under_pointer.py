@@ -13,7 +13,6 @@ from napari_tsimcne.explore import points_in_lasso
 from napari_tsimcne.gui.images._outlines import (
     IMAGE_AXIS,
     LinkedLayer,
-    finest,
     level_shape,
 )
 from napari_tsimcne.images import World, transformed
@@ -48,7 +47,7 @@ class PatchesUnder:
             if not linked.is_at(at):
                 continue
             t, z = self._plane(at)
-            label = 0 if linked.labels is None else label_at(world, linked.labels, position)
+            label = label_at(world, linked, position)
             if label:
                 patch = self._patch_of_object(name, t, z, label)
             else:
@@ -152,10 +151,12 @@ class PatchesUnder:
         return int(rows[0]) if len(rows) else None
 
 
-def label_at(world: World, layer: Layer, position: tuple[float, ...]) -> int:
-    """Label at a place in world coordinates, 0 outside of objects and of the layer."""
-    labels = finest(layer)
-    index = tuple(round(float(at)) for at in world.pixels(layer, np.array(position)))
+def label_at(world: World, linked: LinkedLayer, position: tuple[float, ...]) -> int:
+    """Label at a place in world coordinates, 0 outside of objects and of their layer."""
+    if linked.labels is None:
+        return 0
+    labels = linked.objects[0]
+    index = tuple(round(float(at)) for at in world.pixels(linked.labels, np.array(position)))
     if any(not 0 <= at < length for at, length in zip(index, labels.shape, strict=True)):
         return 0
     return int(np.asarray(labels[index]))

@@ -367,7 +367,8 @@ class ImagesForm(QWidget):
         if patches.kind.value is Objects:
             labels = patches.labels
             files = patches.label_files.images() if any(i.path for i in inputs.images) else []
-            return with_labels(inputs, labels.layer, labels.candidates(), files, world)
+            return with_labels(inputs, labels.layer, labels.candidates(), files, world,
+                               patches.number_objects.isChecked())  # fmt: skip
         if patches.kind.value is Points:
             return with_points(inputs, patches.points.layer, world)
         return inputs

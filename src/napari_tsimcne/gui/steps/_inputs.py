@@ -18,6 +18,7 @@ from napari_tsimcne.images import (
     NAMES,
     ImageSource,
     World,
+    as_labels,
     check_alike,
     check_labels,
     corners,
@@ -101,18 +102,20 @@ def with_labels(
     candidates: Sequence[Labels],
     files: Sequence[ImageSource] = (),
     world: World | None = None,
+    number_objects: bool = False,
 ) -> Inputs:
     """Add the label image of each image: of one layer, or where it is None, the one over it.
 
     Where ``files`` are given, images of files take their label images from these, by their names.
-    ``world`` as for `images_of`.
+    ``world`` as for `images_of`, ``number_objects`` as for `as_labels`.
 
     Raises
     ------
     InputError
         Where there is no label image, or it does not fit its image.
     """
-    labels = _labels_of_files(inputs, files)
+    pairs = _labels_of_files(inputs, files)
+    labels = {name: as_labels(one, number_objects) for name, one in pairs.items()}
     layers = dict(inputs.layers)
     left = [image.name for image in inputs.images if image.name not in labels]
     hidden = [name for name in left if name not in layers]
@@ -136,8 +139,9 @@ def with_labels(
                 f"are up to {off:,.4g} pixels off; give both the same scale and place, or choose "
                 "the one over each image"
             )
-        labels[name] = labels_from_layer(own, axes=_axes_of_labels(own, linked))
-        layers[name] = linked._replace(labels=own)
+        source = labels_from_layer(own, axes=_axes_of_labels(own, linked))
+        labels[name] = as_labels(source, number_objects)
+        layers[name] = linked.with_labels(own, labels[name])
     return Inputs(inputs.images, layers, labels=labels)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QTimer, QUrl, Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -113,7 +114,7 @@ class LabelFiles(QWidget):
         sources = _paths(self.sources.text())
         if sources:
             self._tell("Opening label files")
-            self._opening.ask(lambda: open_images(*sources), self._on_opened)
+            self._opening.ask(lambda: open_images(*sources, grey_as_one=False), self._on_opened)
         else:
             self._take([], "", "")
 
@@ -133,6 +134,16 @@ class LabelFiles(QWidget):
     def _tell(self, text: str) -> None:
         self.state.setText(text)
         self.state.setVisible(bool(text))
+
+
+def number_objects_box() -> QCheckBox:
+    """Make the box that has the objects of masks numbered."""
+    box = QCheckBox("each connected region")
+    box.setToolTip(
+        "For masks, in which all objects have the same value: number the connected regions of\n"
+        "each plane. Objects that touch become one, unless their values differ."
+    )
+    return box
 
 
 def _paths(text: str) -> Sequence[Path]:

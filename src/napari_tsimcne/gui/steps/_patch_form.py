@@ -23,7 +23,7 @@ from napari_tsimcne.gui._fields import (
     spin,
 )
 from napari_tsimcne.gui._fold import Fold
-from napari_tsimcne.gui.steps._label_files import LabelFiles
+from napari_tsimcne.gui.steps._label_files import LabelFiles, number_objects_box
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.recipe import (
     SKIP_EMPTY,
@@ -78,6 +78,7 @@ class PatchForm(QWidget):
         self.size.valueChanged.connect(self._refresh)
         self.border.toggled.connect(self.changed)
         self.label_files.changed.connect(self.changed)
+        self.number_objects.toggled.connect(self.changed)
         self.unit.currentIndexChanged.connect(self._convert)
         self._refresh()
 
@@ -102,6 +103,7 @@ class PatchForm(QWidget):
             over_each="the one over each image",
         )  # fmt: skip
         self.label_files = LabelFiles()
+        self.number_objects = number_objects_box()
         self.points = LayerChoice(viewer, PointsLayer, "The Points layer; its features are kept.")
         self.size = double_spin(1, MOST["pixel"], SIZE, "", "", decimals=0)
         self.unit = Choice([("px", "pixel"), ("µm", "µm")], "")
@@ -116,6 +118,7 @@ class PatchForm(QWidget):
         self.stride.setSpecialValueText("same as size")
         add_rows(self._form, [
             ("Cut", self.kind), ("Objects in", self.labels), ("Label files", self.label_files),
+            ("Number", self.number_objects),
             ("Points in", self.points), ("Patch size", size), ("Stride", self.stride),
         ])  # fmt: skip
         layout.addWidget(self._build_details())
@@ -255,6 +258,7 @@ class PatchForm(QWidget):
         of_layers = self._has_layers or bool(self.labels.candidates())
         show_row(self._form, self.labels, objects and of_layers)
         show_row(self._form, self.label_files, objects and self._has_files)
+        show_row(self._form, self.number_objects, objects)
         show_row(self._form, self.points, kind is Points)
         show_row(self._form, self.stride, grid)
         skipping = grid and self.background_method.value != "none"
