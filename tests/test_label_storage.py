@@ -19,10 +19,12 @@ from typer.testing import CliRunner
 from napari_tsimcne import ImageSource, InputError, Objects, Recipe, Run, open_images
 from napari_tsimcne.cli import app
 from napari_tsimcne.export import Excerpt
+from napari_tsimcne.export.methods._methods import methods_text
 from napari_tsimcne.export.patches._geojson import export_geojson
 from napari_tsimcne.export.patches._label_images import export_label_images
 from napari_tsimcne.images import as_labels, open_file, pair_labels
 from napari_tsimcne.patches import place_patches, read_labels
+from napari_tsimcne.patches._labels import _count_regions
 from napari_tsimcne.runs import cut_addition, new_addition, open_exploration
 
 ALL = slice(None)
@@ -240,6 +242,16 @@ def test_numbers_are_those_of_each_plane(seed, axes):
             assert numbered.load()[point] == expected[3, 4]
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 300), st.floats(0.1, 0.8))
+def test_regions_are_counted_in_strips(seed, most, filled):
+    values = np.random.default_rng(seed).random((19, 14)) < filled
+    stored = ImageSource.from_array(values, "YX")
+    rows, columns = slice(1, 18), slice(2, 14)
+    expected = label(values[rows, columns], connectivity=2).max()
+    assert _count_regions(stored, 0, 0, rows, columns, most) == expected
+
+
 # --- kept in the run ------------------------------------------------------------------------------
 
 
@@ -276,6 +288,10 @@ def test_a_run_is_opened_and_exported_with_its_numbers(files):
     export_geojson(excerpt, files / "shapes")
     texts = [json.loads(path.read_text()) for path in (files / "shapes").rglob("*json")]
     assert sum(len(text["features"]) for text in texts) == 3
+
+
+def test_the_methods_say_that_regions_are_objects(files):
+    assert "each connected region of a label image" in methods_text(make_run(files))
 
 
 def test_moved_masks_are_numbered_too(files):

@@ -132,6 +132,9 @@ def connected(labels: np.ndarray) -> tuple[np.ndarray, int]:
     """Return (h, w) labels with regions of equal values above 0 numbered, and their count."""
     from skimage.measure import label  # takes long to import
 
+    foreground = labels != 0
+    if np.array_equal(foreground, labels == labels.max(initial=1)):
+        labels = foreground  # needs less memory, and gives the same numbers
     numbered, count = label(labels, connectivity=2, return_num=True)
     return numbered.astype(np.int32, copy=False), int(count)
 

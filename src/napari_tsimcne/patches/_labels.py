@@ -8,6 +8,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import (
@@ -20,6 +22,9 @@ from napari_tsimcne.images import (
 )
 from napari_tsimcne.patches._blocks import Region, block_shape, squares
 from napari_tsimcne.recipe import Depth
+
+STRIP = 1 << 24
+"""Pixels of a plane in which regions are counted at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def check_told_apart(mask: ImageSource, objects: Mapping[tuple[int, int], pd.Dat
     for (t, z), table in objects.items():
         for one in table.itertuples():
             region = slice(one.top, one.bottom), slice(one.left, one.right)
-            count = connected(read_labels(mask, t, z, *region))[1]
+            count = _count_regions(mask, t, z, *region)
             if count > 1:
                 path = "" if mask.path is None else f" ({shown(mask.path)})"
                 raise InputError(
@@ -118,6 +123,27 @@ def check_told_apart(mask: ImageSource, objects: Mapping[tuple[int, int], pd.Dat
                     f"one object. Give each object a number of its own, or {NUMBER_OBJECTS}; "
                     "objects that touch become one then"
                 )
+
+
+def _count_regions(
+    mask: ImageSource, t: int, z: int, rows: slice, columns: slice, most: int = STRIP
+) -> int:
+    """Count the separate regions of a mask, in strips of at most so many pixels or of one row."""
+    height = max(1, most // (columns.stop - columns.start))
+    total, above, touching = 0, None, []
+    for top in range(rows.start, rows.stop, height):
+        strip = slice(top, min(top + height, rows.stop))
+        numbered, count = connected(read_labels(mask, t, z, strip, columns) > 0)
+        numbered[numbered > 0] += total
+        if above is not None:
+            below = np.pad(numbered[0], 1)
+            for shift in range(3):  # straight and by corners
+                pairs = np.stack([above, below[shift : shift + len(above)]])
+                touching.append(pairs[:, pairs.all(axis=0)])
+        total, above = total + count, numbered[-1]
+    upper, lower = np.concatenate([np.zeros((2, 0), np.int32), *touching], axis=1) - 1
+    edges = coo_array((np.ones(len(upper), bool), (upper, lower)), shape=(total, total))
+    return int(connected_components(edges, directed=False)[0])
 
 
 def _plane_of(mask: ImageSource, t: int, z: int) -> str:

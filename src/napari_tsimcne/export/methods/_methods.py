@@ -182,8 +182,7 @@ def _windows(run: Run) -> str:
     patches, images = run.recipe.patches, run.info.images
     unit = "pixels" if patches.unit == "pixel" else patches.unit
     side = f"{number(patches.size)} × {number(patches.size)} {unit}"
-    if patches.unit == "pixel":
-        side += _in_micrometres(run, patches.size)
+    side += _in_micrometres(run, patches.size) if patches.unit == "pixel" else ""
     if isinstance(patches, Grid):
         what = f"Square patches of {side} were cut on a regular grid"
         if patches.step == patches.size:
@@ -200,7 +199,9 @@ def _windows(run: Run) -> str:
         )
     elif isinstance(patches, Objects):
         several = "label images" if len(images) > 1 else "a label image"
-        what = f"A square patch of {side} was cut around the centroid of each object of {several}"
+        numbered = any(record.number_objects for record in run.info.labels.values())
+        what = f"A square patch of {side} was cut around the centroid of each "
+        what += f"{'connected region' if numbered else 'object'} of {several}"
         if patches.surroundings == "dim":
             what += (
                 "; pixels outside the object were dimmed to "
@@ -212,8 +213,7 @@ def _windows(run: Run) -> str:
         what = f"A square patch of {side} was cut around each point of a list of positions"
     if not isinstance(patches, Grid):
         what += "; where patches reached beyond the image, it was continued by mirroring"
-    sides = run.table["size"].to_numpy()
-    if not np.allclose(sides, patches.pixels):
+    if not np.allclose(run.table["size"], patches.pixels):
         what += f". They were resampled to {patches.pixels} × {patches.pixels} pixels"
     return f"{what}."
 
