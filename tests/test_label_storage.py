@@ -252,6 +252,14 @@ def test_regions_are_counted_in_strips(seed, most, filled):
     assert _count_regions(stored, 0, 0, rows, columns, most) == expected
 
 
+def test_masks_of_a_plate_reader(real_data):
+    stored = opened(real_data / "plates/cytation/masks/D6_01_1_2_DAPI_001_MaskNuclei.tiff")
+    of = image(shape=stored.height_width)
+    with pytest.raises(InputError, match="no other label than 255, but 27 separate regions"):
+        placed(stored, of)
+    assert len(placed(as_labels(stored, number_objects=True), of)) == 27
+
+
 # --- kept in the run ------------------------------------------------------------------------------
 
 
