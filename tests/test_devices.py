@@ -109,8 +109,8 @@ def test_on_the_same_kind_of_device_nothing_is_told():
 
 
 def test_arithmetic_that_is_pinned_is_not_timed_and_cannot_change_on_the_way(monkeypatch):
-    monkeypatch.setattr("napari_tsimcne.learning._views.SHORT", 0)
-    monkeypatch.setattr("napari_tsimcne.learning._views.fastest_precision", None)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.SHORT", 0)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.fastest_precision", None)
     recipe = small_recipe().model_copy(update={"precision": "auto"})
     trainer = small_trainer(recipe, pins=Pins("bfloat16", False))
     events, *_ = finish(trainer)

@@ -12,9 +12,8 @@ from napari_tsimcne.control import Control
 from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.events import Embedding, EpochEnded, Paused, Progress, Resumed
 from napari_tsimcne.explore import evaluate
-from napari_tsimcne.learning import _cadence
+from napari_tsimcne.learning import _pausing
 from napari_tsimcne.learning import _trainer as training
-from napari_tsimcne.learning._cadence import in_thread
 from napari_tsimcne.recipe import PRESETS, Network
 
 NARROW = Network(groups=3, width=8, hidden=32)
@@ -187,7 +186,7 @@ def test_pauses_are_no_time_of_the_training():
 
 
 def test_what_cannot_be_interrupted_is_left_behind_by_a_stop(monkeypatch):
-    monkeypatch.setattr(_cadence, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(_pausing, "POLL_SECONDS", 0.01)
     control = Control()
     trainer = small_trainer()
     ended = []
@@ -200,7 +199,7 @@ def test_what_cannot_be_interrupted_is_left_behind_by_a_stop(monkeypatch):
         finally:
             ended.append(1)
 
-    waiting = in_thread(compiles, control, trainer._pause_point)
+    waiting = trainer._pause_point.during(compiles, control)
     control.pause()
     assert isinstance(next(waiting), Paused)
     control.stop()

@@ -163,13 +163,13 @@ def test_resumed_is_bit_identical_to_uninterrupted(preset, cut, tmp_path):
 def test_arithmetic_is_timed_only_where_the_training_is_long_enough_to_gain(monkeypatch):
     timed = []
     monkeypatch.setattr(
-        "napari_tsimcne.learning._views.fastest_precision",
+        "napari_tsimcne.learning._arithmetic.fastest_precision",
         lambda *_: timed.append(1) or Precision(torch.device("cpu"), bfloat16=False),
     )
     recipe = small_recipe().model_copy(update={"precision": "auto"})
     finish(small_trainer(recipe))
     assert not timed
-    monkeypatch.setattr("napari_tsimcne.learning._views.SHORT", 0)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.SHORT", 0)
     finish(small_trainer(recipe))
     assert timed == [1]
 
@@ -178,9 +178,9 @@ def test_arithmetic_is_timed_only_where_the_training_is_long_enough_to_gain(monk
 def test_compiled_it_learns_the_same_and_resumes_bit_identical(monkeypatch):
     recipe = small_recipe(network=Network(groups=2, width=8), epochs=(2, 2))
     plain = finish(small_trainer(recipe))
-    monkeypatch.setattr("napari_tsimcne.learning._views.SHORT", 0)
-    monkeypatch.setattr("napari_tsimcne.learning._views.COMPILED_FROM", 0.0)
-    monkeypatch.setattr("napari_tsimcne.learning._views.compiles_faster", lambda *_: True)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.SHORT", 0)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.COMPILED_FROM", 0.0)
+    monkeypatch.setattr("napari_tsimcne.learning._arithmetic.compiles_faster", lambda *_: True)
     saved = []
     events, *compiled = finish(small_trainer(recipe, save=saved.append, checkpoint_seconds=0))
     assert events[0].compiled and not plain[0][0].compiled

@@ -1,5 +1,6 @@
 """How the map is learnt: augmentation, network, loss, stages. No tables, no windows."""
 
+from napari_tsimcne.learning._arithmetic import Pins
 from napari_tsimcne.learning._augment import augment, center_crop
 from napari_tsimcne.learning._checkpoint import Checkpoint
 from napari_tsimcne.learning._device import choose_device, describe_device
@@ -12,7 +13,6 @@ from napari_tsimcne.learning._preview import preview
 from napari_tsimcne.learning._schedule import rate_factor
 from napari_tsimcne.learning._trainer import Trainer
 from napari_tsimcne.learning._usage import peak_device_bytes, peak_host_bytes, versions
-from napari_tsimcne.learning._views import Pins
 from napari_tsimcne.learning._weights import load_weights, save_weights
 
 __all__ = [

@@ -17,6 +17,7 @@ from torch import Generator, Tensor
 
 from napari_tsimcne.advice import Device, Estimated
 from napari_tsimcne.errors import InputError, TrainingError
+from napari_tsimcne.learning._arithmetic import SHORT, TIMED_VIEWS, views_drawn
 from napari_tsimcne.learning._cache import FeatureCache
 from napari_tsimcne.learning._clock import Kind, parts_of, step_kind
 from napari_tsimcne.learning._device import (
@@ -29,7 +30,7 @@ from napari_tsimcne.learning._device import (
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
 from napari_tsimcne.learning._stage_run import StageRun
-from napari_tsimcne.learning._views import SHORT, TIMED_VIEWS, Views, views_drawn
+from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Background, Depth, Grid, Recipe, Stage
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -21,6 +22,10 @@ from napari_tsimcne.learning._device import BFLOAT16_DEVICES
 from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Recipe
+
+
+class DivergedError(Exception):
+    """Training went wrong; the text says how."""
 
 
 class LiveState:
@@ -64,11 +69,33 @@ class LiveState:
         self.position, self.order, self.optimizer = Position(), None, {}
         self.rate_scale = 1.0
 
-    def is_finite(self, optimizers: Sequence[Optimizer]) -> bool:
-        """Whether all weights and moments are: they may not be though the last loss was."""
+    def add_losses(self, losses: Sequence[Tensor]) -> float:
+        """Add losses of steps to the sum of the epoch, one by one, and return the last of them.
+
+        Raises
+        ------
+        DivergedError
+            Where one is not finite.
+        """
+        values = torch.stack(list(losses)).tolist()
+        for value in values:
+            if not math.isfinite(value):
+                raise DivergedError(f"the loss became {value}")
+            self.loss_sum += value
+        return values[-1]
+
+    def check_finite(self, optimizers: Sequence[Optimizer]) -> None:
+        """Check all weights and moments: they may not be finite though the last loss was.
+
+        Raises
+        ------
+        DivergedError
+            Where they are not.
+        """
         moments = optimizer_tensors(optimizers).values()
         finite = all_finite([*self._views.model.state_dict().values(), *moments])
-        return bool(self._world.agree(finite))
+        if not self._world.agree(finite):
+            raise DivergedError("the weights are not finite any more")
 
     # --- checkpoints --------------------------------------------------------------------------
 

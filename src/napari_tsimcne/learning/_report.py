@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_tsimcne.events import Embedding, MapMoved, Progress
 from napari_tsimcne.learning._checkpoint import Position
 from napari_tsimcne.learning._clock import Clock, Kind
+from napari_tsimcne.learning._live_state import DivergedError
 from napari_tsimcne.learning._stage_run import StageRun
 from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
@@ -79,6 +80,11 @@ class Report:
         """Embed all patches, or a sample of very many, as the network now is.
 
         Where features are cached these are the patches trained on, and the head is all that runs.
+
+        Raises
+        ------
+        DivergedError
+            Where the map is not finite.
         """
         begun = time.perf_counter()
         self._views.model.eval()
@@ -92,4 +98,6 @@ class Report:
         self._views.model.train()
         values = coordinates.cpu().numpy().astype(np.float32)
         self._map_seconds = time.perf_counter() - begun
+        if not np.isfinite(values).all():
+            raise DivergedError("the map is not finite any more")
         return MapMoved(dimensions=values.shape[1], rows=rows.numpy(), values=values.ravel())

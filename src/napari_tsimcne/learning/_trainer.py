@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,50 +11,34 @@ from torch import Tensor
 
 from napari_tsimcne.control import Control
 from napari_tsimcne.errors import TrainingError
-from napari_tsimcne.events import (
-    EpochEnded,
-    Event,
-    Noted,
-    Paused,
-    Prepared,
-    Resumed,
-    RolledBack,
-    Saved,
-)
-from napari_tsimcne.learning._cadence import Cadence, Due, in_thread
+from napari_tsimcne.events import EpochEnded, Event, Noted, Prepared, RolledBack, Saved
+from napari_tsimcne.learning._arithmetic import Pins, choose_arithmetic, compiles_again
+from napari_tsimcne.learning._cadence import PROGRESS_SECONDS, Cadence, Due
 from napari_tsimcne.learning._checkpoint import Checkpoint, Position, restore_optimizers
-from napari_tsimcne.learning._clock import Clock, Kind, step_kind
+from napari_tsimcne.learning._clock import Clock, step_kind
 from napari_tsimcne.learning._device import (
-    Check,
     choose_device,
     describe_device,
     memory_errors_explained,
     memory_layout,
 )
-from napari_tsimcne.learning._live_state import LiveState
+from napari_tsimcne.learning._live_state import DivergedError, LiveState
 from napari_tsimcne.learning._network import TSimCNE, count_parameters, start_from_pretrained
 from napari_tsimcne.learning._patch_set import PatchSet, Scaling
+from napari_tsimcne.learning._pausing import PausePoint
 from napari_tsimcne.learning._report import Report
-from napari_tsimcne.learning._schedule import rate_factor
+from napari_tsimcne.learning._schedule import map_is_learnt, rate_factor
 from napari_tsimcne.learning._stage_run import StageRun, check_batches
-from napari_tsimcne.learning._views import Pins, Views
+from napari_tsimcne.learning._views import Views
+from napari_tsimcne.learning._whole_map import embed_all
 from napari_tsimcne.learning._world import join_world
 from napari_tsimcne.recipe import Recipe, Stage, short_map_stage
 
-T = TypeVar("T")
-
-PROGRESS_SECONDS = 0.5
 CHECKPOINT_SECONDS = 60.0
 ROLLBACK_SCALE = 0.3
 """Factor on the learning rate after a rollback, until the end of the stage."""
-MAP_ENOUGH = 0.25
-"""Share of the epochs of a map's stage after which a stop keeps its map as it is."""
 SHORT_MAP_PATCHES = 10_000
 """Patches that the map of a stopped training is learnt from at most: a stop must not take long."""
-
-
-class _DivergedError(Exception):
-    """Training went wrong; the text says how."""
 
 
 class Trainer:
@@ -137,11 +119,12 @@ class Trainer:
         if checkpoint is not None:
             self._seconds_before = checkpoint.state.seconds
             self._state.restore(checkpoint)
-        self._good = checkpoint or self._state.snapshot((), self.seconds)
+        self._good = checkpoint or self._state.snapshot((), 0.0)
         self._clock = Clock(
             self._stages, len(self._rows), len(self._data), recipe.orientations,
             self._state.position,
         )  # fmt: skip
+        self._pause_point = PausePoint(self.world, self._clock)
         self._report = Report(self._stages, self._views, self.world, self._clock)
 
     # --- training -----------------------------------------------------------------------------
@@ -164,7 +147,7 @@ class Trainer:
             self.world.losses_explained(),
             memory_errors_explained(self.recipe.batch_size, try_batch),
         ):
-            yield from self._choose_arithmetic(control)
+            yield from self._settle_arithmetic(control)
             yield Prepared(
                 patches=len(self._data), parameters=count_parameters(self.model),
                 device=describe_device(self.device), precision=self._views.precision.name,
@@ -173,43 +156,29 @@ class Trainer:
             for text in self._state.notes:
                 yield Noted(text=text)
             self.stopped = not (yield from self._run_stages(control))
-            if self.stopped and not self._map_is_learnt:
+            if self.stopped and not map_is_learnt(
+                self._stages, self._state.position, self.recipe.map_dimensions
+            ):
                 self._plan_short_map()
                 # It is what a stop asks for: asking again changes nothing.
                 yield from self._run_stages(Control())
 
-    def _choose_arithmetic(self, control: Control) -> Iterator[Event]:
-        """Take the fastest arithmetic, or what is pinned, or what a checkpoint says."""
-        views = self._views
-        if self._resumed:
-            if not views.compiled:
-                return
-            batch = self._stages[min(self._state.position.stage, len(self._stages) - 1)].batch_size
-            works = yield from self._timed(lambda check: views.compiles(batch, check), control)
-            if works is False:
+    def _settle_arithmetic(self, control: Control) -> Iterator[Event]:
+        """Choose the arithmetic, or go on with that of the checkpoint."""
+        views, hold = self._views, self._pause_point
+        if not self._resumed:
+            trained = len(self._rows)
+            yield from choose_arithmetic(views, self.recipe, trained, self._pins, hold, control)
+            self._good = self._state.snapshot((), self.seconds)
+        elif views.compiled:
+            at = min(self._state.position.stage, len(self._stages) - 1)
+            batch = self._stages[at].batch_size
+            if not (yield from compiles_again(views, batch, hold, control)):
                 views.compiled = False
                 self._state.notes.append(
                     "the training goes on without torch.compile, which does not work here: its "
                     "numbers differ in their last digits"
                 )
-            return
-        chosen = yield from self._timed(
-            lambda check: views.choose_arithmetic(
-                self.recipe, len(self._rows), self.world, self._pins, check
-            ),
-            control,
-        )
-        if chosen is not None:
-            views.precision, views.compiled = chosen
-        self._good = self._state.snapshot((), self.seconds)
-
-    def _timed(
-        self, work: Callable[[Check], T], control: Control
-    ) -> Generator[Event, None, T | None]:
-        """Time arithmetic while pause and stop are obeyed; None once stopped."""
-        if self.world.size > 1:
-            return work(lambda: None)  # the processes have to take the same steps
-        return (yield from in_thread(work, control, self._pause_point))
 
     def _run_stages(self, control: Control) -> Generator[Event, None, bool]:
         """Run the stages that are left; False when stopped."""
@@ -221,7 +190,7 @@ class Trainer:
                     return False
                 if not (yield from self._run_stage(control)):
                     return False
-            except _DivergedError as trouble:
+            except DivergedError as trouble:
                 yield self._roll_back(str(trouble))
         return True
 
@@ -236,7 +205,7 @@ class Trainer:
         while self._state.position.epoch < stage.epochs:
             if not (yield from self._run_epoch(run, cadence, control)):
                 return False
-        self._check_finite(run)
+        self._state.check_finite(run.optimizers)
         if stage.annealing != "none":
             self.model.head.keep_outputs(stage.output_dim)
         self._state.rate_scale = 1.0
@@ -266,7 +235,8 @@ class Trainer:
             due = self._due(run, ends, cadence, control)
             if not due:
                 continue
-            value = self._read_losses(unread)
+            value = self._state.add_losses(unread)
+            unread.clear()
             if due & Due.TELL:
                 cadence.done(Due.TELL)
                 yield self._report.progress(
@@ -280,9 +250,9 @@ class Trainer:
                     stage=stage.name, epoch=place.epoch + 1, epochs=stage.epochs, loss=mean
                 )
                 if place.epoch > stage.warmup_epochs and run.collapsed:
-                    raise _DivergedError("the map collapsed: all patches came to lie in one place")
+                    raise DivergedError("the map collapsed: all patches came to lie in one place")
             if due & Due.MAP:
-                yield self._moved_map(run)
+                yield self._report.moved_map(run)
                 cadence.done(Due.MAP)
             if not over and due & (Due.SAVE | Due.PAUSE | Due.STOP):
                 yield from self._save(run)
@@ -301,39 +271,6 @@ class Trainer:
         due |= Due.MAP * self._report.map_is_due(run, epoch, waited)
         due |= Due.PAUSE * control.pausing | Due.STOP * control.stopping
         return Due(self.world.agree(due))
-
-    def _read_losses(self, unread: list[Tensor]) -> float:
-        """Add losses to the sum of the epoch, one by one, and return the last of them."""
-        values = torch.stack(unread).tolist()
-        unread.clear()
-        for value in values:
-            if not math.isfinite(value):
-                raise _DivergedError(f"the loss became {value}")
-            self._state.loss_sum += value
-        return values[-1]
-
-    def _moved_map(self, run: StageRun) -> Event:
-        event = self._report.moved_map(run)
-        if not np.isfinite(event.values).all():
-            raise _DivergedError("the map is not finite any more")
-        return event
-
-    def _pause_point(self, control: Control) -> Generator[Event, None, bool]:
-        """Hold as long as a pause is asked for, then return whether to stop.
-
-        Every kind of work comes by here about once a second or more often.
-        """
-        asked = self.world.agree(2 * control.stopping + control.pausing)
-        if asked == 1:
-            begun = time.perf_counter()
-            yield Paused()
-            while self.world.agree(control.pausing):
-                control.wait(1.0)
-            self._started += time.perf_counter() - begun
-            self._clock.rest()
-            yield Resumed()
-            asked = self.world.agree(2 * control.stopping)
-        return asked >= 2
 
     def _open_stage(
         self, stage: Stage, control: Control
@@ -375,21 +312,6 @@ class Trainer:
 
     # --- the map of a stopped training --------------------------------------------------------
 
-    @property
-    def _map_is_learnt(self) -> bool:
-        """Whether what was learnt so far is a map that a stop may keep as it is."""
-        place = self._state.position
-        if place.stage >= len(self._stages):
-            return True
-        stage = self._stages[place.stage]
-        if stage.annealing != "none" or stage.output_dim != self.recipe.map_dimensions:
-            return False
-        before = self._stages[place.stage - 1] if place.stage else None
-        goes_on = before is not None and before.output_dim == stage.output_dim
-        if goes_on and not stage.head_layers:
-            return True
-        return place.epoch >= MAP_ENOUGH * stage.epochs
-
     def _plan_short_map(self) -> None:
         """Plan a map of features learnt so far; the checkpoint stays where training stopped."""
         self.short_map = True
@@ -405,15 +327,11 @@ class Trainer:
 
     def _save(self, run: StageRun | None) -> Iterator[Event]:
         optimizers = run.optimizers if run is not None else ()
-        self._check_finite(run)
+        self._state.check_finite(optimizers)
         self._good = self._state.snapshot(optimizers, self.seconds)
         if self._save_checkpoint is not None and self.world.rank == 0:
             self._save_checkpoint(self._good)
             yield Saved()
-
-    def _check_finite(self, run: StageRun | None) -> None:
-        if not self._state.is_finite(run.optimizers if run is not None else ()):
-            raise _DivergedError("the weights are not finite any more")
 
     def _roll_back(self, reason: str) -> RolledBack:
         place = self._state.position
@@ -436,7 +354,8 @@ class Trainer:
 
         What was lost by a rollback counts: it was spent.
         """
-        return self._seconds_before + time.perf_counter() - self._started
+        spent = time.perf_counter() - self._started - self._pause_point.held
+        return self._seconds_before + spent
 
     @property
     def trained(self) -> int:
@@ -458,36 +377,14 @@ class Trainer:
         """Whether the network is compiled."""
         return self._views.compiled
 
-    @torch.inference_mode()
     def embed(
         self, control: Control | None = None
     ) -> Iterator[Event | tuple[np.ndarray, np.ndarray]]:
-        """Apply the network to every patch, in eval mode and without augmentation.
+        """Make the map of all patches, as `embed_all` does.
 
         It holds as ``control`` says, and goes on when stopped: the map is what a stop keeps.
-        Yields events, and at last the coordinates (N, 2 or 3) and the features H (N, D), float32.
-
-        Raises
-        ------
-        TrainingError
-            Where memory runs out, or the map is not finite.
         """
         control = control or Control()
-        self.model.eval()
         self._clock.enter(len(self._stages))
-        self._clock.rest()
-        count, done, found = len(self._data), 0, []
-        told = -math.inf
-        with self.world.losses_explained(), memory_errors_explained(self._views.embedding_batch):
-            for z, h in self._views.outputs(torch.arange(count), self.world, precise=True):
-                found.append((z.cpu().numpy(), h.cpu().numpy()))
-                done += len(z)
-                self._clock.count(Kind.EMBED, len(z) * self.recipe.orientations)
-                if done == count or time.perf_counter() - told > PROGRESS_SECONDS:
-                    told = time.perf_counter()
-                    yield self._report.embedding(done / count)
-                yield from self._pause_point(control)
-        coordinates, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        if not (np.isfinite(coordinates).all() and np.isfinite(features).all()):
-            raise TrainingError("the map is not finite: train again with a lower learning rate")
-        yield coordinates, features
+        with self.world.losses_explained():
+            yield from embed_all(self._views, self._clock, self._report, self._pause_point, control)

@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from napari_tsimcne.errors import TrainingError
 from napari_tsimcne.learning._augment import Share, augment, center_crop
-from napari_tsimcne.learning._checkpoint import TrainingState
-from napari_tsimcne.learning._device import (
-    BFLOAT16_DEVICES,
-    Check,
-    Precision,
-    compiled_seconds,
-    compiles_faster,
-    fastest_precision,
-    memory_layout,
-    step_seconds,
-)
+from napari_tsimcne.learning._device import Precision, memory_layout
 from napari_tsimcne.learning._network import TSimCNE
 from napari_tsimcne.learning._patch_set import PatchSet
 from napari_tsimcne.learning._world import World
 from napari_tsimcne.recipe import Recipe
-
-COMPILED_FROM = 600.0
-"""Seconds of training with the whole network from which compiling it may pay."""
-
-TIMED_VIEWS = 64
-SHORT = 200 * TIMED_VIEWS
-"""Views of a training that is over before timing the arithmetic, which takes 18 steps, has paid."""
-
-
-class Pins(NamedTuple):
-    """Arithmetic that is not to be chosen by a stopwatch; None: it is."""
-
-    precision: Literal["float32", "bfloat16"] | None = None
-    compiled: bool | None = None
-
-    def check(self, device: torch.device, processes: int, begun: TrainingState | None) -> None:
-        """Check that a device can do so, and a training has done so that goes on.
-
-        Raises
-        ------
-        TrainingError
-            Where it cannot, or has not.
-        """
-        if self.precision == "bfloat16" and device.type not in BFLOAT16_DEVICES:
-            raise TrainingError("bfloat16 is for CPUs and NVIDIA GPUs: take float32 here")
-        if self.compiled and (device.type not in BFLOAT16_DEVICES or processes > 1):
-            raise TrainingError(
-                "compiling is for one process on a CPU or an NVIDIA GPU: do without it here"
-            )
-        if begun is None:
-            return
-        there = Pins("bfloat16" if begun.bfloat16 else "float32", begun.compiled)
-        for what, wanted, was in zip(self._fields, self, there, strict=True):
-            if wanted not in (None, was):
-                raise TrainingError(
-                    f"this training began with {what} {was}: leave that choice out to go on, or "
-                    "train a new run"
-                )
-
-
-def views_drawn(recipe: Recipe, patches: int) -> int:
-    """How many views a training of so many patches draws."""
-    epochs = sum(stage.passes(patches) * stage.epochs for stage in recipe.running_stages)
-    return 2 * patches * epochs
-
 
 CPU_BATCH = 32
 """Patches of 32 px a side, with 8 orientations, that a CPU embeds at once in about a second."""
@@ -123,46 +65,8 @@ class Views:
                 outputs, features = self.model.embed(patches, self.size, self.orientations)
             yield world.gather(outputs, len(chunk)), world.gather(features, len(chunk))
 
-    def choose_arithmetic(
-        self, recipe: Recipe, patches: int, world: World, pins: Pins, check: Check = lambda: None
-    ) -> tuple[Precision, bool]:
-        """Return the faster of float32 and bfloat16, and whether compiling pays, as timed.
-
-        Compiling takes about a minute: where the whole network is to train for a short time only,
-        it is not tried. Processes that share batches do without. Of the shortest trainings nothing
-        is timed, nor what is pinned. The network stays as it is: a copy is timed.
-        """
-        precision = self.precision.with_bfloat16(pins.precision == "bfloat16")
-        whole = [stage for stage in recipe.running_stages if not stage.cached]
-        device = self.random.device
-        short = views_drawn(recipe, patches) < SHORT
-        time_precision = pins.precision is None and recipe.precision == "auto" and not short
-        time_compiling = pins.compiled is None and not short and bool(whole) and world.size == 1
-        if device.type not in BFLOAT16_DEVICES or not (time_precision or time_compiling):
-            return precision, bool(pins.compiled)
-        few = self._example(TIMED_VIEWS)
-        model = copy.deepcopy(self.model).train()
-        if time_precision:
-            faster = fastest_precision(model, few, check)
-            bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
-            precision = faster.with_bfloat16(bfloat16)
-        if not time_compiling:
-            return precision, bool(pins.compiled)
-        views = 2 * patches * sum(stage.passes(patches) * stage.epochs for stage in whole)
-        seconds = step_seconds(model, few, precision, check)
-        if seconds * views / len(few) <= COMPILED_FROM:
-            return precision, False
-        batch = self._example(2 * whole[0].batch_size)
-        return precision, compiles_faster(model, batch, precision, check)
-
-    def compiles(self, batch_size: int, check: Check = lambda: None) -> bool:
-        """Whether the network can be compiled here."""
-        model = copy.deepcopy(self.model).train()
-        example = self._example(2 * batch_size)
-        return compiled_seconds(model, example, self.precision, check) is not None
-
-    def _example(self, count: int) -> Tensor:
-        """So many views, by random numbers of their own."""
+    def example(self, count: int) -> Tensor:
+        """Draw so many views of the first patches, by random numbers of their own."""
         patches = self.data[torch.arange(count) % len(self.data)]
         device = self.random.device
         random = Generator(device).manual_seed(0)
