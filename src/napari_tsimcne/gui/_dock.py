@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Signal
@@ -14,9 +14,10 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
-from napari_tsimcne.gui._drops import dropped_run
+from napari_tsimcne.gui._drops import RunDrops
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._wheel import keep_wheel
+from napari_tsimcne.gui._window_end import WindowEnd
 from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
 from napari_tsimcne.gui.images._image_name import ImageName
 from napari_tsimcne.gui.images._image_view import ImageView
@@ -80,8 +81,10 @@ class TsimcneDock(QWidget):
         self._view_waits = False
         """Whether the view is fitted once the first image is shown."""
         self.ask_at_close: Callable[[], AtClose] = lambda: ask_at_close(self.window())
-        self._window_closing = False
-        self.setAcceptDrops(True)
+        self.window_end = WindowEnd(self, self._may_close)
+        self.window_end.closed.connect(self._on_window_closed)
+        self.drops = RunDrops(self)
+        self.drops.dropped.connect(self._on_run_dropped)
         self._build()
         keep_wheel(self)
         self._refresh()
@@ -318,6 +321,10 @@ class TsimcneDock(QWidget):
         except InputError as error:
             show_error(str(error))
 
+    def _on_run_dropped(self, folder: Path) -> None:
+        if self.job is None:
+            self._open_chosen(folder)
+
     def _resume_chosen(self, folder: Path) -> None:
         self._open_chosen(folder)
         if self.job is None and self.explorer is not None:
@@ -395,47 +402,19 @@ class TsimcneDock(QWidget):
         self._set_run(run, exploration, layers | dict(new or {}))
         return exploration
 
-    # --- dropped runs -------------------------------------------------------------------------
-
-    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802
-        """Take the folder of a run."""
-        if dropped_run(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: Any) -> None:  # noqa: N802
-        """Open the run that was dropped."""
-        folder = dropped_run(event)
-        if folder is not None and self.job is None:
-            event.acceptProposedAction()
-            self._open_chosen(folder)
-
     # --- end ----------------------------------------------------------------------------------
 
-    def showEvent(self, event: Any) -> None:  # noqa: N802
-        """Watch for the end of the window."""
-        super().showEvent(event)
-        self.window().installEventFilter(self)
+    def _may_close(self) -> bool:
+        """Ask what becomes of a training; False where the window is to stay."""
+        if not (isinstance(self.job, TrainingJob) and self.job.training):
+            return True
+        answer = self.ask_at_close()
+        return answer != "cancel" and (answer != "stop" or self._stop_in_sight())
 
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:  # noqa: N802
-        """Ask what becomes of a training when the window closes; let go once it is hidden.
-
-        Others may still refuse to close it after us.
-        """
-        if event.type() == QEvent.Type.Close:
-            if isinstance(self.job, TrainingJob) and self.job.training:
-                answer = self.ask_at_close()
-                if answer == "cancel":
-                    event.ignore()
-                    return True
-                if answer == "stop" and not self._stop_in_sight():
-                    event.ignore()
-                    return True
-            self._window_closing = True
-        elif event.type() == QEvent.Type.Hide and self._window_closing and not event.spontaneous():
-            self._release()
-            if self.explorer is not None:
-                self.explorer.release()
-        return super().eventFilter(watched, event)
+    def _on_window_closed(self) -> None:
+        self._release()
+        if self.explorer is not None:
+            self.explorer.release()
 
     def _stop_in_sight(self) -> bool:
         """Stop, and show how the map is made; False where the user no longer wants to quit."""
@@ -447,7 +426,7 @@ class TsimcneDock(QWidget):
     def event(self, event: QEvent) -> bool:
         """Let go when the dock is closed: napari then takes the widget out of its place."""
         if event.type() == QEvent.Type.ParentAboutToChange and dock_of(self) is not None:
-            self.window().removeEventFilter(self)
+            self.window_end.forget()
             if isinstance(self.job, TrainingJob) and self.job.training:
                 show_info("The training goes on in the background: open t-SimCNE to follow it.")
             self._release()
