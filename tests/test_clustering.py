@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.cluster import HDBSCAN
@@ -88,6 +88,7 @@ def exact(points, fewest):
 
 
 @settings(max_examples=15)
+@example(55, 9, 55)
 @given(st.integers(30, 450), st.integers(4, 20), st.integers(0, 99))
 def test_hdbscan_of_few_points_takes_every_distance(count, fewest, seed):
     points, _ = islands(count, noise=0.1, seed=seed)

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.sparse import coo_array, csr_matrix
+from scipy.spatial.distance import cdist
 from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -213,12 +214,15 @@ def _numbered(labels: np.ndarray) -> np.ndarray:
     return np.maximum(numbers, -1).astype(np.int32)
 
 
-def _distances(points: np.ndarray, random: np.random.Generator) -> csr_matrix:
+def _distances(points: np.ndarray, random: np.random.Generator) -> np.ndarray | csr_matrix:
     """Distances between near points (n, D), and through landmarks between all others.
 
-    One symmetric sparse matrix in which every point can be reached from every other.
+    One symmetric matrix in which every point can be reached from every other: sparse, except of
+    few points.
     """
     count, links = len(points), []
+    if count <= LANDMARKS:
+        return cdist(points, points)
     level = np.arange(count)
     while len(level) > LANDMARKS:
         near = NearestNeighbors(n_neighbors=GRAPH_NEIGHBORS).fit(points[level])
