@@ -35,7 +35,7 @@ def pictures(tmp_path):
     return folder
 
 
-QUICK = ("--patch-size", 16, "--epochs", "2,20", "--batch-size", 32, "--device", "cpu")
+QUICK = ("--patch-size", 16, "--epochs", "1,10", "--batch-size", 32, "--device", "cpu")
 
 
 def test_run_and_evaluate(pictures, tmp_path):
@@ -103,7 +103,10 @@ def test_mistakes_are_one_sentence_and_exit_2(pictures, tmp_path, change, says):
     assert says in flat(failed.stderr) and failed.stderr.startswith("Error: ")
     assert failed.stderr.strip().count("\n") == 0 and "Traceback" not in failed.stderr
     assert not (tmp_path / "run").exists()
-    debugged = command("run", source, *arguments, "--debug", cwd=tmp_path)
+
+
+def test_a_mistake_is_shown_with_its_traceback_on_demand(pictures, tmp_path):
+    debugged = command("run", pictures, "--patch-size", 200, "--out", tmp_path / "run", "--debug")
     assert debugged.returncode == 2 and "Traceback" in debugged.stderr
 
 
@@ -150,7 +153,7 @@ def test_the_demo_writes_run_figure_and_table(tmp_path, monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     done = command(
-        "demo", "--out", tmp_path / "demo", "--device", "cpu", "--epochs", "2,8", timeout=600
+        "demo", "--out", tmp_path / "demo", "--device", "cpu", "--epochs", "1,8", timeout=600
     )
     assert done.returncode == 0, done.stderr
     text = flat(done.stdout)

@@ -31,11 +31,17 @@ def set_stages(run, epochs, **changes):
     return Run.open(run.folder)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was trained without an interruption."""
+    run = set_stages(make_tiny_run(tmp_path_factory.mktemp("survival") / "whole"), (3, 4))
+    train(run, device="cpu", threads=1)
+    return run
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 @pytest.mark.parametrize("saves", [1, 4, 9])
-def test_killed_and_resumed_the_map_is_bit_identical(tmp_path, saves):
-    whole = set_stages(make_tiny_run(tmp_path / "whole"), (3, 4))
-    train(whole, device="cpu", threads=1)
+def test_killed_and_resumed_the_map_is_bit_identical(tmp_path, whole, saves):
     cut = set_stages(make_tiny_run(tmp_path / "cut"), (3, 4))
     child = TrainingProcess(cut.folder, "cpu", threads=1, checkpoint_seconds=0)
     events = child.events()
@@ -97,7 +103,7 @@ def test_two_processes_learn_what_one_learns(tmp_path):
 def test_new_images_onto_an_old_map(tmp_path):
     run = make_tiny_run(tmp_path / "run")
     train(run, device="cpu")
-    sample = write_sample(tmp_path / "images", fields=2, seed=5)
+    sample = write_sample(tmp_path / "images", fields=1, seed=5)
     images, _ = open_images(*sample.files)
     table = pd.concat(embed(run, images, device="cpu"))
     assert len(table) == sum(len(part) for part in
@@ -140,17 +146,20 @@ def test_new_objects_onto_a_map_of_objects(tmp_path):
     assert np.allclose(known[["map_x", "map_y"]], run.coordinates, atol=1e-3)
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_embed_on_the_command_line(tmp_path, suffix):
+def test_embed_on_the_command_line(tmp_path):
     run = make_tiny_run(tmp_path / "run")
     train(run, device="cpu")
     sample = write_sample(tmp_path / "images", fields=1, seed=5)
-    out = tmp_path / f"new{suffix}"
-    command = [sys.executable, "-m", "napari_tsimcne", "embed", str(run.folder),
-               *map(str, sample.files), "--out", str(out), "--device", "cpu"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    table = pd.read_csv(out) if suffix == ".csv" else pd.read_parquet(out)
-    assert {"image", "y", "x", "map_x", "map_y", "familiarity", "unfamiliar"} <= set(table)
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    def embed_to(out):
+        command = [sys.executable, "-m", "napari_tsimcne", "embed", str(run.folder),
+                   *map(str, sample.files), "--out", str(out), "--device", "cpu"]  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    for name, read in (("new.csv", pd.read_csv), ("new.parquet", pd.read_parquet)):
+        done = embed_to(tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        table = read(tmp_path / name)
+        assert {"image", "y", "x", "map_x", "map_y", "familiarity", "unfamiliar"} <= set(table)
+    refused = embed_to(tmp_path / "new.csv")
     assert refused.returncode == 2 and "exists" in refused.stderr

@@ -345,7 +345,7 @@ def test_blood_cells_separate_within_a_minute(real_data, tmp_path):
         (image,) = open_file(real_data / "pbc" / f"{kind}.png")
         mosaic = image.read(0, 0, slice(0, 280), slice(0, 700))
         images.append(ImageSource.from_array(mosaic.transpose(1, 2, 0), "YXS", name=kind))
-    recipe = Recipe.quick(Grid(size=28), margin=0, rgb=True, epochs=(5, 20), batch_size=128)
+    recipe = Recipe.quick(Grid(size=28), margin=0, rgb=True, epochs=(2, 15), batch_size=128)
     run = Run.create(tmp_path / "run", images, recipe)
     assert len(run.table) == 3 * 250
     train(run, device="cpu")

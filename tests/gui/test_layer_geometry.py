@@ -1,21 +1,30 @@
 """Where points and outlines lie, whatever the scale, place and turn of layers. Needs no display."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pint
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from making import mapped
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
 
+from napari_tsimcne import Points as PatchPoints
+from napari_tsimcne import Recipe, Run
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.export import Excerpt
+from napari_tsimcne.export.patches._geojson import export_geojson
+from napari_tsimcne.export.patches._label_images import export_label_images
 from napari_tsimcne.gui.images._outlines import LinkedLayer, OutlineLayer, outlines
 from napari_tsimcne.gui.images._under_pointer import PatchesUnder
 from napari_tsimcne.gui.steps._inputs import images_of, with_labels, with_points
-from napari_tsimcne.images import World, from_layer
+from napari_tsimcne.images import World, from_layer, open_images
 from napari_tsimcne.patches import patch_corners
+from napari_tsimcne.runs import open_exploration
 
 SHAPE = (3, 4, 40, 50)
 scales = st.floats(0.1, 5)
@@ -191,6 +200,50 @@ def test_a_patch_is_clicked_outlined_lassoed_and_cut_where_it_is_seen(drawn, unk
         cut = with_points(images, points, world).points.iloc[0]
         assert cut["image"] == patch["image"]
         assert np.allclose((cut["y"], cut["x"]), (patch["y"], patch["x"]), atol=1e-3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(images_in_a_viewer, st.integers(0, 99))
+def test_a_patch_is_exported_where_it_is_seen(tmp_path_factory, drawn, seed):
+    """Cut at points that were set in the viewer, then written for QuPath and as label images."""
+    folder, viewer = tmp_path_factory.mktemp("places"), viewer_of(drawn)
+    layers = list(viewer.layers)
+    for layer in layers:
+        layer.data = np.random.default_rng(seed).integers(0, 99, (SIDE, SIDE)).astype(np.uint8)
+    table = patches_of(viewer, 3, seed)
+    places = np.concatenate(
+        [seen(viewer, viewer.layers[one.image], [(one.y, one.x)]) for one in table.itertuples()]
+    )
+    points = PointsLayer(places, units=viewer.layers.units, name="points")
+    inputs = with_points(
+        images_of(layers, ["YX"] * len(layers), joined=False), points, World.of(viewer)
+    )
+    recipe = Recipe.quick(PatchPoints(size=8), batch_size=2)
+    run = mapped(Run.create(folder / "run", inputs.images, recipe, points=inputs.points))
+    exploration = open_exploration(run)
+    for row in range(len(run.table)):
+        exploration.clusters.create(np.arange(len(run.table)) == row, f"patch {row}")
+    excerpt = Excerpt.all(run, exploration)
+    export_geojson(excerpt, folder / "outlines")
+    export_label_images(excerpt, folder / "labels")
+    for layer in layers:
+        wanted = table.loc[table["image"] == layer.name, ["y", "x"]].to_numpy()
+        text = (folder / "outlines" / f"{layer.name}.geojson").read_text()
+        (labels,) = open_images(folder / "labels" / f"{layer.name}.ome.tif").images
+        pixels = labels.read(0, 0, slice(None), slice(None))[0]
+        found = set()
+        for feature in json.loads(text)["features"]:
+            ring = np.array(feature["geometry"]["coordinates"][0][:4])
+            # Of these files, the first pixel spans 0 to 1; of napari, -0.5 to 0.5.
+            centre = ring.mean(axis=0)[::-1] - 0.5
+            off = np.abs(wanted - centre).max(axis=1)
+            assert off.min() <= 0.5 + 1e-3  # windows are of whole pixels
+            found.add(int(off.argmin()))
+            number = int(feature["properties"]["classification"]["name"].split()[1]) + 1
+            y, x = np.nonzero(pixels == number)
+            # Where windows overlap, the nearer patch has the pixels.
+            assert len(y) and np.abs(np.stack([y, x], 1) - centre).max() <= 4
+        assert len(found) == len(wanted)
 
 
 @settings(max_examples=40, deadline=None)
