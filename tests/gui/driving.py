@@ -59,6 +59,14 @@ def press_train(dock, qtbot):
     wait_for_images(dock, qtbot)
 
 
+def close_window(viewer):
+    """Close the window as a person does; nothing is left for `make_napari_viewer` to close."""
+    window = viewer.window
+    window._qt_window.close()
+    window._teardown()
+    del window._qt_window
+
+
 class MapsAtOnce:
     """Stands in for the child that trains: the map is made up, all else is real."""
 
@@ -139,3 +147,13 @@ def drag(native, path, modifier=Qt.KeyboardModifier.NoModifier, arrived=lambda p
     for place in path[1:]:
         move(native, place, modifier, arrived)
     release(native, path[-1], modifier)
+
+
+def drag_on(model, native, path, modifier=Qt.KeyboardModifier.NoModifier):
+    """Drag on the canvas of a viewer; each move is waited for, as fast ones are left out."""
+
+    def arrived(place):
+        at = to_canvas(model, native, model.cursor.position[-2:])
+        return (at - place).manhattanLength() <= 1
+
+    drag(native, path, modifier, arrived)

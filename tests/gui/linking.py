@@ -1,7 +1,7 @@
 """A run linked to layers of the viewer, and the mouse over its images."""
 
 import numpy as np
-from driving import drag, to_canvas
+from driving import drag, drag_on, to_canvas
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -44,12 +44,7 @@ def lasso(viewer, corners, modifier=Qt.KeyboardModifier.NoModifier):
     settle()
     native = canvas(viewer)
     path = [to_canvas(viewer, native, corner) for corner in corners]
-
-    def arrived(place):
-        at = to_canvas(viewer, native, viewer.cursor.position[-2:])
-        return (at - place).manhattanLength() <= 2
-
-    drag(native, path, modifier, arrived)
+    drag_on(viewer, native, path, modifier)
 
 
 def around(link, patches, room=0.3):

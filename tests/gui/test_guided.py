@@ -9,7 +9,7 @@ import pytest
 from driving import (
     TRAINING_MS,
     add_dock,
-    drag,
+    drag_on,
     let_layout_settle,
     needs_display,
     to_canvas,
@@ -67,7 +67,7 @@ def test_from_files_to_an_exported_cluster(viewer, qtbot, tmp_path, real_data, k
     edge = np.quantile(view.points[:, 1], 0.33)
     low, high = view.points.min(axis=0) - 1e-3, view.points.max(axis=0) + 1e-3
     corners = [(low[0], low[1]), (low[0], edge), (high[0], edge), (high[0], low[1])]
-    drag(native, [to_canvas(view.model, native, corner) for corner in corners])
+    drag_on(view.model, native, [to_canvas(view.model, native, one) for one in corners])
     selected = exploration.selection.mask.copy()
     assert 0.2 < selected.mean() < 0.45
     click(button_of(explorer.clusters_view, "New"))

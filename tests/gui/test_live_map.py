@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from driving import drag, needs_display, to_canvas
+from driving import drag_on, needs_display, to_canvas
 from making import make_tiny_run
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
@@ -100,7 +100,7 @@ def test_what_was_selected_and_coloured_stays_while_points_move(view, exploratio
     native = view.qt_viewer.canvas.native
     corners = [(2, 2), (native.width() // 2, 2), (native.width() // 2, native.height() - 3),
                (2, native.height() - 3)]  # fmt: skip
-    drag(native, [QPoint(*corner) for corner in corners])
+    drag_on(view.model, native, [QPoint(*corner) for corner in corners])
     selected = exploration.selection.mask.copy()
     assert 0 < selected.sum() < len(selected)
     cluster = exploration.clusters.create(selected, "left").id

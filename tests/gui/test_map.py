@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from driving import drag, move, needs_display, press, release, send, to_canvas, to_world
+from driving import drag, drag_on, move, needs_display, press, release, send, to_canvas, to_world
 from making import mapped
 from qtpy.QtCore import QEvent, QPoint, QRect, QSize, Qt
 from qtpy.QtTest import QTest
@@ -69,14 +69,6 @@ def place_of(view, position):
     return to_canvas(view.model, native_of(view), position)
 
 
-def drag_on(view, path, modifier=NO_KEY):
-    def arrived(place):
-        expected = to_world(view.model, native_of(view), place)
-        return np.allclose(view.model.cursor.position[-2:], expected)
-
-    drag(native_of(view), path, modifier, arrived)
-
-
 def around(view, mask):
     """Corners, in pixels of the canvas, of a rectangle around points, and what is really inside."""
     points = view.points[mask]
@@ -116,16 +108,16 @@ def left_of(view, share):
 
 def test_the_first_lasso_works_and_shift_adds_and_alt_subtracts(view, exploration):
     path, first = around(view, left_of(view, 0.3))
-    drag_on(view, path)
+    drag_on(view.model, native_of(view), path)
     assert np.array_equal(exploration.selection.mask, first) and 0 < first.sum() < 81
     assert np.array_equal(view.chosen.data, view.points[first])
     assert view._count.text() == f"{first.sum()} of 81 selected"
 
     camera = view.canvas.camera
     path, second = around(view, ~left_of(view, 0.8))
-    drag_on(view, path, SHIFT)
+    drag_on(view.model, native_of(view), path, SHIFT)
     assert np.array_equal(exploration.selection.mask, first | second)
-    drag_on(view, path, ALT)
+    drag_on(view.model, native_of(view), path, ALT)
     assert np.array_equal(exploration.selection.mask, first & ~second)
     # The tool stays on, and neither the camera nor the points were moved.
     assert view.bar.tool_buttons["lasso"].isChecked() and np.allclose(view.canvas.camera, camera)
@@ -135,7 +127,7 @@ def test_the_first_lasso_works_and_shift_adds_and_alt_subtracts(view, exploratio
 def test_undo_and_redo_by_button_and_key(view, exploration):
     assert not view.bar.undo.isEnabled() and not view.bar.redo.isEnabled()
     path, inside = around(view, left_of(view, 0.3))
-    drag_on(view, path)
+    drag_on(view.model, native_of(view), path)
     exploration.clusters.create(inside)
     assert "new cluster" in view.bar.undo.toolTip()
     QTest.mouseClick(view.bar.undo, LEFT)
@@ -152,7 +144,7 @@ def test_a_rectangle_from_corner_to_corner(view, exploration):
     press_key(view, Qt.Key.Key_R)
     assert view.bar.tool_buttons["rectangle"].isChecked()
     path, inside = around(view, left_of(view, 0.5))
-    drag_on(view, [path[1], path[0] + QPoint(9, 9), path[3]])
+    drag_on(view.model, native_of(view), [path[1], path[0] + QPoint(9, 9), path[3]])
     assert np.array_equal(exploration.selection.mask, inside)
 
 
@@ -160,10 +152,10 @@ def test_a_tiny_lasso_counts_and_a_trembling_click_is_a_click(view, exploration)
     patch = lonely(view)
     place = place_of(view, view.points[patch])
     square = [QPoint(-4, -4), QPoint(4, -4), QPoint(4, 4), QPoint(-4, 4)]
-    drag_on(view, [place + corner for corner in square])
+    drag_on(view.model, native_of(view), [place + corner for corner in square])
     assert list(exploration.selection.rows) == [patch]
     exploration.selection.clear()
-    drag_on(view, [place, place + QPoint(2, 1), place + QPoint(1, 1)])
+    drag_on(view.model, native_of(view), [place, place + QPoint(2, 1), place + QPoint(1, 1)])
     assert list(exploration.selection.rows) == [patch]
 
 
@@ -215,7 +207,7 @@ def test_hidden_classes_are_neither_selected_nor_pointed_at(view, exploration):
     view._coloring.choose("treatment")
     view._coloring.isolate(["drug"])
     path, inside = around(view, np.ones(81, bool))
-    drag_on(view, path)
+    drag_on(view.model, native_of(view), path)
     drug = (exploration.table["treatment"] == "drug").to_numpy()
     assert np.array_equal(exploration.selection.mask, inside & drug)
     for patch in (0, 1):
@@ -350,7 +342,7 @@ def test_pictures_come_by_a_switch_and_by_zooming_in(view, exploration, qtbot, m
 def test_out_into_a_window_and_back(view, exploration, qtbot):
     camera_before = view.canvas.camera
     path, inside = around(view, left_of(view, 0.4))
-    drag_on(view, path)
+    drag_on(view.model, native_of(view), path)
     view.canvas._camera.zoom *= 2
     camera = view.canvas.camera
     first = view.qt_viewer
@@ -363,7 +355,7 @@ def test_out_into_a_window_and_back(view, exploration, qtbot):
     settle()
 
     path, inside = around(view, view.points[:, 1] >= np.quantile(view.points[:, 1], 0.45))
-    drag_on(view, path)
+    drag_on(view.model, native_of(view), path)
     assert np.array_equal(exploration.selection.mask, inside)
 
     second = view.qt_viewer

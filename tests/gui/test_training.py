@@ -7,7 +7,14 @@ import os
 
 import numpy as np
 import pytest
-from driving import TRAINING_MS, add_dock, let_layout_settle, needs_display, press_train
+from driving import (
+    TRAINING_MS,
+    add_dock,
+    close_window,
+    let_layout_settle,
+    needs_display,
+    press_train,
+)
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -17,6 +24,9 @@ from napari_tsimcne.runs import Run, is_training, unfinished_runs
 from napari_tsimcne.samples import synthetic_field
 
 pytestmark = needs_display
+
+LONG = 30
+"""Epochs that no test sees the end of, but not so many that compiling is tried."""
 
 
 @pytest.fixture
@@ -57,7 +67,7 @@ def stop(dock, qtbot):
 
 
 def test_stop_keeps_the_map_so_far_and_resume_goes_on(dock, folder, qtbot):
-    start(dock, qtbot, (100_000, 2), "epoch")
+    start(dock, qtbot, (LONG, 2), "epoch")
     panel = dock.panel
     assert not panel.train_button.isEnabled() and "images/s" in panel.whole_label.text()
     assert "Stage 1 of 2, features: epoch" in panel.stage_label.text()
@@ -84,7 +94,7 @@ def test_stop_is_pressed_once(qtbot):
 
 
 def test_a_training_is_paused_and_goes_on(dock, qtbot):
-    job = start(dock, qtbot, (100_000, 2), "progress")
+    job = start(dock, qtbot, (LONG, 2), "progress")
     click(dock.panel.pause_button)
     wait_for(dock, qtbot, "paused")
     assert dock.panel.pause_button.text() == "Resume" and "Paused" in dock.panel.status.text()
@@ -119,7 +129,7 @@ def test_the_map_forms_while_it_is_learnt_and_keeps_what_was_found(dock, viewer,
 def test_a_child_that_is_killed_says_why_and_can_be_resumed(dock, folder, qtbot, monkeypatch):
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    job = start(dock, qtbot, (100_000, 2), "progress")
+    job = start(dock, qtbot, (LONG, 2), "progress")
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
         os.kill(job.process.pid, 9)
     assert len(notices) == 1 and "killed" in notices[0] and "memory" in notices[0]
@@ -134,12 +144,12 @@ def test_a_child_that_is_killed_says_why_and_can_be_resumed(dock, folder, qtbot,
 def test_a_training_outlives_its_window_and_is_found_again(
     dock, viewer, folder, qtbot, make_napari_viewer, answer
 ):
-    start(dock, qtbot, (100_000, 2), "epoch")
+    start(dock, qtbot, (LONG, 2), "epoch")
     dock.ask_at_close = lambda: "cancel"
     viewer.window._qt_window.close()
     assert viewer.window._qt_window.isVisible() and is_training(folder)
     dock.ask_at_close = lambda: answer
-    viewer.window._qt_window.close()
+    close_window(viewer)
     if answer == "stop":
         qtbot.waitUntil(lambda: not is_training(folder), timeout=TRAINING_MS)
         assert Run.open(folder).info.state == "stopped"
@@ -160,7 +170,7 @@ def test_a_training_outlives_its_window_and_is_found_again(
 
 
 def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):
-    start(dock, qtbot, (100_000, 2), "prepared")
+    start(dock, qtbot, (LONG, 2), "prepared")
     viewer.window.remove_dock_widget(dock)
     assert is_training(folder)
 
@@ -168,7 +178,7 @@ def test_closing_the_dock_leaves_the_training(dock, viewer, folder, qtbot):
 def test_two_windows_cannot_train_into_one_run(dock, viewer, folder, qtbot, monkeypatch):
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._dock.show_error", notices.append)
-    start(dock, qtbot, (100_000, 2), "prepared")
+    start(dock, qtbot, (LONG, 2), "prepared")
     dock.job.close()
     dock._end_job("")
     with qtbot.waitSignal(dock.ended, timeout=TRAINING_MS):
@@ -177,7 +187,7 @@ def test_two_windows_cannot_train_into_one_run(dock, viewer, folder, qtbot, monk
 
 
 def test_a_run_that_was_cut_off_is_offered(dock, viewer, folder, qtbot, make_napari_viewer):
-    job = start(dock, qtbot, (100_000, 2), "progress")
+    job = start(dock, qtbot, (LONG, 2), "progress")
     viewer.close()
     os.kill(job.process.pid, 9)
     qtbot.waitUntil(lambda: not is_training(folder))

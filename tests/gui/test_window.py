@@ -10,6 +10,7 @@ from driving import (
     MapsAtOnce,
     add_dock,
     drag,
+    drag_on,
     let_layout_settle,
     needs_display,
     open_run,
@@ -59,12 +60,7 @@ def lasso(view, mask, modifier=Qt.KeyboardModifier.NoModifier):
     path = [to_canvas(view.model, native, corner) for corner in corners]
     # Whole pixels: the rectangle that is really drawn.
     low, high = to_world(view.model, native, path[0]), to_world(view.model, native, path[2])
-
-    def arrived(place):
-        expected = to_world(view.model, native, place)
-        return np.allclose(view.model.cursor.position[-2:], expected)
-
-    drag(native, path, modifier, arrived)
+    drag_on(view.model, native, path, modifier)
     return ((view.points > low) & (view.points < high)).all(axis=1)
 
 
