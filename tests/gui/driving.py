@@ -31,6 +31,11 @@ def add_dock(viewer, folder):
     training.device.choose("cpu")
     training.folder.setText(str(folder))
     dock.ask_at_close = lambda: "go on"
+    chosen = dock.form.recipe
+    # Which arithmetic is faster takes longer to find out than these trainings take.
+    dock.form.recipe = lambda **options: chosen(**options).model_copy(
+        update={"precision": "float32"}
+    )
     return dock
 
 
