@@ -15,7 +15,7 @@ from napari_tsimcne.patches import (
     read_metadata,
     read_points,
 )
-from napari_tsimcne.patches._read_table import look_alikes
+from napari_tsimcne.patches._agreement import look_alikes
 from napari_tsimcne.patches._table import columns_renamed, make_table
 
 
@@ -141,6 +141,26 @@ def test_lines_and_columns_that_say_nothing_are_passed_over(read):
         assert list(read(f"{index},image,dose\n0,a.tif,1\n1,b.tif,2\n")[0]) == ["image", "dose"]
     found, told = read("image,,dose\na.tif,left,1\n")
     assert found["column 2"].tolist() == ["left"] and "column 2 has no name" in told
+
+
+@pytest.mark.parametrize("sep", [" ", "\t", ";"])
+def test_tables_that_r_writes_are_read(read, sep):
+    """Of write.table, which leaves the column of row names without a name."""
+
+    def written(*rows):
+        return "".join(sep.join(row) + "\n" for row in rows)
+
+    text = written(
+        ['"image"', '"dose"', '"drug name"'],
+        ['"1"', '"a 1.tif"', "0.5", '"DMSO"'],
+        ['"2"', '"b 1.tif"', "NA", '"x y"'],
+    )
+    found, said = read(text)
+    assert list(found) == ["image", "dose", "drug name"] and "taken as missing" in said
+    assert found["image"].tolist() == ["a 1.tif", "b 1.tif"] and found["dose"][0] == 0.5
+    # Names of rows are kept: they may say which image it is.
+    found, said = read(written(["dose", "drug"], ["A01.tif", "1", "x"], ["A02.tif", "2", "y"]))
+    assert found["column 1"].tolist() == ["A01.tif", "A02.tif"] and "has no name" in said
 
 
 @pytest.mark.parametrize(

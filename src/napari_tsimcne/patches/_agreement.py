@@ -1,6 +1,10 @@
-"""Whether rows of a table that are about one thing say the same of it."""
+"""Whether rows of a table that are about one thing say the same of it, in the same writing."""
 
 from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
 
 import pandas as pd
 
@@ -57,3 +61,23 @@ class Agreement:
                 f"{count:,} row{'s' if count > 1 else ''} of {self._source} repeat"
                 f"{'' if count > 1 else 's'} what another says of the same {self._key}"
             )
+
+
+def look_alikes(table: pd.DataFrame) -> list[str]:
+    """Name values of columns that differ only by case, spaces or letters of the same look."""
+    found = []
+    for name in table:
+        if table[name].dtype.kind in "biuf" or isinstance(table[name].dtype, pd.Int64Dtype):
+            continue
+        by_key = defaultdict(list)
+        for value in table[name].dropna().unique():
+            text = unicodedata.normalize("NFKC", str(value)).casefold()
+            by_key[re.sub(r"[\s_-]+", "", text)].append(str(value))
+        for values in by_key.values():
+            if len(values) > 1:
+                listed = " and ".join(f"'{value}'" for value in values[:4])
+                found.append(
+                    f"{name} has {listed}, which differ only by case, spaces or the form of "
+                    "letters: they count as different"
+                )
+    return found

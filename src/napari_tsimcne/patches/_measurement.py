@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tsimcne.images import NameIndex, shown
+from napari_tsimcne.patches._agreement import look_alikes
 from napari_tsimcne.patches._columns_text import columns_text
 from napari_tsimcne.patches._join_table import (
     has_key,
@@ -20,7 +21,7 @@ from napari_tsimcne.patches._join_table import (
     some,
 )
 from napari_tsimcne.patches._metadata import path_columns
-from napari_tsimcne.patches._read_table import look_alikes, read_table
+from napari_tsimcne.patches._read_table import read_table
 from napari_tsimcne.patches._table import COLUMNS, METADATA, renamed
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import unicodedata
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -53,7 +51,8 @@ def silent(_text: str) -> None:
 def read_table(path: Path, report: Report = silent) -> pd.DataFrame:
     """Read a CSV file with a line of column names.
 
-    Columns are separated by commas, semicolons, tabs or ``|``, or as a first line ``sep=;`` says.
+    Columns are separated by commas, semicolons, tabs or ``|``, or as a first line ``sep=;`` says;
+    by spaces where the column names hold none of these, as R's ``write.table`` writes them.
     Lines that begin with ``#`` before the column names are passed over, and so are empty lines
     and columns. The text is UTF-8, UTF-16 as Excel's *Unicode text*, or else taken as Windows-1252,
     which is reported.
@@ -159,6 +158,9 @@ def _split(text: str, where: str) -> tuple[list[str], list[list[str]]]:
         number for row, number in zip(records[1:], numbers[1:], strict=True)
         if any(value.strip() for value in row)
     ]  # fmt: skip
+    if separator != "," and rows and all(len(row) == len(header) + 1 for row in rows):
+        # R's write.table leaves the column of row names without one.
+        header, width = ["", *header], width + 1
     long = [i for i, row in enumerate(rows) if any(map(str.strip, row[len(header) :]))]
     if long:
         row, number = rows[long[0]], numbers[long[0]] + first
@@ -196,8 +198,13 @@ def _is_known(name: str) -> bool:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """Return what separates columns: counted are fields, not characters."""
-    return max(SEPARATORS, key=lambda one: _rank_of(one, lines))
+    """Return what separates columns: counted are fields, not characters.
+
+    Spaces, which stand in names and texts, only where the column names hold nothing else.
+    """
+    found = max(SEPARATORS, key=lambda one: _rank_of(one, lines))
+    several, share, *_ = _rank_of(" ", lines)
+    return " " if several and share == 1 and not _rank_of(found, lines)[0] else found
 
 
 def _rank_of(separator: str, lines: Sequence[str]) -> tuple[bool, float, bool, float]:
@@ -208,7 +215,9 @@ def _rank_of(separator: str, lines: Sequence[str]) -> tuple[bool, float, bool, f
     ]  # fmt: skip
     names, rows = head[0], head[1:]
     width = max((i + 1 for i, name in enumerate(names) if name.strip()), default=0)
-    fitting = [len(row) > 1 and not any(map(str.strip, row[len(names) :])) for row in rows]
+    # One more is a column of row names, as R writes it.
+    more = len(names) + (separator != "," and all(len(row) == len(names) + 1 for row in rows))
+    fitting = [len(row) > 1 and not any(map(str.strip, row[more:])) for row in rows]
     share = sum(fitting) / len(rows) if rows else 1.0
     split = sum(len(row) > 1 for row in rows) / max(1, len(rows))
     return width > 1, round(share, 3), any(map(_is_known, names)), split
@@ -372,23 +381,3 @@ def _report_text(name: str, values: Sequence[str | None], report: Report) -> Non
     row, value = odd[0]
     more = f", nor are {len(odd) - 1:,} more" if len(odd) > 1 else ""
     report(f"{name} is text, not numbers: '{value}' in row {row + 1} is none{more}")
-
-
-def look_alikes(table: pd.DataFrame) -> list[str]:
-    """Name values of columns that differ only by case, spaces or letters of the same look."""
-    found = []
-    for name in table:
-        if table[name].dtype.kind in "biuf" or isinstance(table[name].dtype, pd.Int64Dtype):
-            continue
-        by_key = defaultdict(list)
-        for value in table[name].dropna().unique():
-            text = unicodedata.normalize("NFKC", str(value)).casefold()
-            by_key[re.sub(r"[\s_-]+", "", text)].append(str(value))
-        for values in by_key.values():
-            if len(values) > 1:
-                listed = " and ".join(f"'{value}'" for value in values[:4])
-                found.append(
-                    f"{name} has {listed}, which differ only by case, spaces or the form of "
-                    "letters: they count as different"
-                )
-    return found
