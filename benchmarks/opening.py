@@ -6,12 +6,17 @@
 A timer of 10 ms tells how long the main thread could not answer, whoever's fault: drawing by
 software where there is no graphics card counts as well, and so do other processes on few cores.
 `blank_layer_s` is what napari itself takes to add a small layer to the same window: times in
-units of it compare better between machines than seconds do.
+units of it compare better between machines than seconds do. `held_by` lists the longest gaps, and
+the line of the plugin at which a second thread saw the main thread most often in them.
 """
 
+import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import napari
@@ -24,6 +29,8 @@ from record import machine, write
 
 app = typer.Typer(help=__doc__, pretty_exceptions_enable=False)
 TIMER_MS = 10
+LONG_S = 0.1
+LOOK_S = 0.01
 QUIET_S = 1.0
 """Without a gap for so long, all that was begun is done."""
 
@@ -88,11 +95,16 @@ def first(out: Out = None) -> None:
 
 
 class Watch:
-    """Times gaps between ticks of the event loop."""
+    """Times gaps between ticks of the event loop, and looks what the main thread does in them."""
 
     def __enter__(self) -> "Watch":
         self._begun = self.last = time.perf_counter()
         self._gaps: list[float] = []
+        self._seen: list[str] = []
+        self._held: list[tuple[float, str]] = []
+        self._main = threading.get_ident()
+        self._ended = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
         self._timer = QTimer()
         self._timer.setInterval(TIMER_MS)
         self._timer.timeout.connect(self._tick)
@@ -101,11 +113,22 @@ class Watch:
 
     def __exit__(self, *error: object) -> None:
         self._timer.stop()
+        self._ended.set()
 
     def _tick(self) -> None:
         now = time.perf_counter()
         self._gaps.append(now - self.last)
+        if now - self.last > LONG_S and self._seen:
+            looks = len(self._seen)
+            often = (f"{n / looks:.0%} {what}" for what, n in Counter(self._seen).most_common(3))
+            self._held.append((now - self.last, ", ".join(often)))
+        self._seen = []
         self.last = now
+
+    def _look(self) -> None:
+        while not self._ended.wait(LOOK_S):
+            if time.perf_counter() - self.last > LONG_S / 2:
+                self._seen.append(_where(sys._current_frames()[self._main]))
 
     def quiet(self) -> bool:
         """Whether there was no gap worth naming in the last ticks."""
@@ -117,12 +140,30 @@ class Watch:
         QApplication.processEvents()
         self._tick()
         gaps, self._gaps = sorted(self._gaps)[::-1], []
+        held, self._held = sorted(self._held)[::-1], []
         seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
         return {
             "seconds": round(seconds, 2),
             "longest_gaps_s": [round(gap, 2) for gap in gaps[:4]],
-            "gaps_over_100_ms": sum(gap > 0.1 for gap in gaps),
+            "gaps_over_100_ms": sum(gap > LONG_S for gap in gaps),
+            "held_by": [f"{gap:.2f} s {what}" for gap, what in held[:8]],
         }
+
+
+def _where(frame: FrameType | None) -> str:
+    """Return the innermost line of the plugin, and the library that it waits for, if any."""
+    inner, ours = "", ""
+    while frame is not None and not ours:
+        path = frame.f_code.co_filename
+        name = f"{frame.f_code.co_name}"
+        if "napari_tsimcne" in path:
+            ours = f"{path.split('napari_tsimcne/')[-1]}:{frame.f_lineno} {name}"
+        elif "importlib" in path:
+            inner = "imports"
+        elif not inner and "site-packages" in path:
+            inner = f"{path.split('site-packages/')[-1].split('/')[0]} {name}"
+        frame = frame.f_back
+    return f"{ours or 'not the plugin'}" + (f" in {inner}" if inner else "")
 
 
 def _window(out: Path | None) -> tuple[napari.Viewer, object, float]:

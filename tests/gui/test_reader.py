@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import npe2
@@ -10,13 +11,14 @@ import pytest
 from driving import mapped, needs_display
 from making import make_tiny_run
 from napari.layers import Image
-from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QAction, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui import TsimcneDock, _reader
 from napari_tsimcne.gui._reader import open_dock, run_reader
+from napari_tsimcne.gui._waiting import in_thread
 from napari_tsimcne.samples import CHANNELS
 
 PLUGIN = "napari-tsimcne"
@@ -227,3 +229,26 @@ def test_the_manifest_names_menus_that_napari_has():
     path = Path(_reader.__file__).parents[1] / "napari.yaml"
     menus = npe2.PluginManifest.from_file(path).contributions.menus
     assert menus and all(is_menu_contributable(menu) for menu in menus)
+
+
+@needs_display
+def test_what_napari_waits_for_is_done_while_the_window_is_drawn(qtbot):
+    """As imports and samples, which take seconds."""
+    ready = threading.Event()
+
+    def work():
+        assert QApplication.overrideCursor().shape() == Qt.CursorShape.WaitCursor
+        assert ready.wait(30)
+        return threading.current_thread()
+
+    # An event that comes meanwhile is what ends the work.
+    QTimer.singleShot(0, ready.set)
+    assert in_thread(work) is not threading.main_thread()
+    assert QApplication.overrideCursor() is None
+
+    def fails():
+        raise InputError("no such sample")
+
+    with pytest.raises(InputError, match="no such sample"):
+        in_thread(fails)
+    assert QApplication.overrideCursor() is None
