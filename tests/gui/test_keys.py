@@ -185,7 +185,7 @@ def test_a_digit_in_the_gallery_assigns_what_is_framed_and_else_the_selection(do
     assert gallery.bar.title.text() == "1 framed of 12 selected"
     QTest.keyClick(gallery.pictures, "1")
     assert clusters_of(dock) == [[first]]
-    assert viewer.status == "1 patch → cluster 1, 'cluster 1'"
+    assert viewer.status == "1 patch → cluster 1"
     second = frame(gallery, 1, CONTROL)
     QTest.keyClick(gallery.pictures, "2")
     assert clusters_of(dock) == [[], sorted([first, second])]
@@ -197,7 +197,7 @@ def test_a_digit_in_the_gallery_assigns_what_is_framed_and_else_the_selection(do
     assert not len(gallery.framed()) and len(exploration.selection) == 12
     QTest.keyClick(gallery.pictures, "1")
     assert clusters_of(dock) == [list(range(12)), []]
-    assert viewer.status == "12 patches → cluster 1, 'cluster 1'"
+    assert viewer.status == "12 patches → cluster 1"
     # What was framed is not what keys act on once something else is selected.
     frame(gallery, 0)
     exploration.selection.select_rows(np.arange(20, 25))

@@ -18,6 +18,8 @@ from driving import (
 )
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._fields import length_spin
+from napari_tsimcne.gui.images._outlines import VIEW
 from napari_tsimcne.images import open_file
 from napari_tsimcne.patches import count_grid
 from napari_tsimcne.recipe import Background, Depth, Grid, Objects, Points, Recipe
@@ -232,6 +234,10 @@ def test_layers_that_have_no_part_in_it_are_not_told_of(cells, viewer, qtbot):
     with qtbot.assertNotEmitted(cells.patches.changed):
         viewer.add_vectors(np.zeros((1, 2, 2)))
         del viewer.layers[-1]
+    # What paints clusters is nothing that patches are cut from.
+    with qtbot.assertNotEmitted(cells.images.changed, wait=300):
+        viewer.add_labels(np.zeros((288, 288), int), metadata=dict(VIEW))
+        del viewer.layers[-1]
     with qtbot.waitSignal(cells.patches.changed):
         viewer.add_labels(np.zeros((288, 288), int))
 
@@ -248,6 +254,23 @@ def test_sizes_in_micrometres_where_pixels_have_a_size(cells, viewer):
     cells.follow()
     assert patches.unit.value == "pixel" and patches.size.value() == 64
     assert "'plain' does not say" in patches.unit.toolTip()
+
+
+def test_small_lengths_show_three_digits(qtbot):
+    field = length_spin(0, 100, 0, " µm", "")
+    qtbot.addWidget(field)
+    field.setDecimals(5)
+    for value, text in (
+        (0.00325, "0.00325 µm"), (0.0208, "0.0208 µm"), (0.123, "0.123 µm"), (20.8, "20.80 µm")
+    ):  # fmt: skip
+        field.setValue(value)
+        assert field.text().replace(",", ".") == text and field.value() == value
+    field.setValue(0.02)
+    field.stepUp()
+    assert 0.02 < field.value() < 0.03
+    field.setDecimals(0)
+    field.setValue(7)
+    assert field.text() == "7 µm"
 
 
 def test_only_what_applies_is_shown(cells, viewer):

@@ -11,10 +11,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_tsimcne import Recipe, Run
+from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.images import _showing
 from napari_tsimcne.gui.images._batches import MOST_LAYERS
 from napari_tsimcne.gui.images._open import images_of_run, link_images, show_now
-from napari_tsimcne.images import open_images
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS
+from napari_tsimcne.gui.steps._inputs import with_files, with_labels, with_points
+from napari_tsimcne.images import World, open_images
 from napari_tsimcne.recipe import Grid, Objects
 
 pytestmark = needs_display
@@ -85,6 +88,73 @@ def test_clicks_and_lassos_meet_the_image_that_is_shown(viewer, link, run):
         lasso(viewer, around(link, own[[0, 1, 4, 5]]))
         assert selected(link) == list(own[[0, 1, 4, 5]])
         link.set_image_lasso(False)
+
+
+def test_the_first_image_and_time_are_shown_first(viewer, link, tmp_path):
+    assert viewer.dims.current_step[0] == 0
+    viewer.layers.clear()
+    path = tmp_path / "movie.ome.tif"
+    tifffile.imwrite(path, noise(7, 48, 64), metadata={"axes": "TYX"})
+    movie = open_images(path).images
+    run = mapped(Run.create(tmp_path / "movie", movie, Recipe.quick(Grid(size=16), batch_size=2)))
+    show_now(images_of_run(viewer, run))
+    assert viewer.dims.nsteps[0] == 7 and viewer.dims.current_step[0] == 0
+
+
+@pytest.fixture
+def stack(viewer, files, tmp_path):
+    """Images of files that share layers, as the form has them, and their common layer."""
+    images = open_images(*sorted(files.iterdir())[:8])[0]
+    run = mapped(Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=16), batch_size=2)))
+    layers = link_images(viewer, run)
+    if not next(iter(layers.values())).stacked:
+        pytest.fail("the images do not share layers")
+    return with_files(None, images, layers)
+
+
+def test_points_drawn_on_a_stack_belong_to_the_image_at_their_position(viewer, stack):
+    names = [image.name for image in stack.images]
+    layer = viewer.add_points([[0, 10, 12], [5, 20, 30], [5, 40, 50], [7.3, 8, 9]], scale=(1, 1, 1))
+    points = with_points(stack, layer, World.of(viewer)).points
+    assert list(points["image"]) == [names[0], names[5], names[5], names[7]]
+    assert points[["y", "x"]].to_numpy().tolist() == [[10, 12], [20, 30], [40, 50], [8, 9]]
+    assert IMAGE_AXIS.lower() not in points
+    flat = viewer.add_points([[10, 12]])
+    with pytest.raises(InputError, match=r"lack the axis along which .*3 axes"):
+        with_points(stack, flat, World.of(viewer))
+    beyond = viewer.add_points([[8, 10, 12]])
+    with pytest.raises(InputError, match=r"1 of 1 points .* outside"):
+        with_points(stack, beyond, World.of(viewer))
+
+
+@pytest.mark.parametrize("number_objects", [False, True])
+def test_labels_drawn_on_a_stack_belong_to_the_image_at_their_position(
+    viewer, stack, linked, tmp_path, number_objects
+):
+    drawn = np.zeros((8, 48, 64), int)
+    for number in range(8):
+        drawn[number, 4:16, 4:16] = 1 if number_objects else number + 1
+        drawn[number, 24:40, 24 + number : 40 + number] = 1 if number_objects else 20
+    layer = viewer.add_labels(drawn)
+    world = World.of(viewer)
+    inputs = with_labels(stack, None, [layer], world=world, number_objects=number_objects)
+    for number, image in enumerate(stack.images):
+        pixels = np.asarray(inputs.labels[image.name].load()[:, :])
+        assert np.array_equal(pixels > 0, drawn[number] > 0)
+        assert set(np.unique(pixels)) == ({0, 1, 2} if number_objects else {0, number + 1, 20})
+    recipe = Recipe.quick(Objects(size=16), batch_size=2)
+    made = Run.create(tmp_path / "objects", inputs.images, recipe, labels=inputs.labels)
+    link = linked.run(mapped(made), inputs.layers)
+    for number in (0, 6):
+        viewer.dims.set_point(0, number)
+        patch = link.patch_at((number, 32, 24.4 + number))
+        row = link.run.table.iloc[patch]
+        assert row["image"] == stack.images[number].name
+        assert row["label"] == (2 if number_objects else 20)
+    with pytest.raises(InputError, match="lacks the axis along which"):
+        with_labels(stack, viewer.add_labels(drawn[0]), [layer], world=world)
+    with pytest.raises(InputError, match=r"ends before the image .03"):
+        with_labels(stack, viewer.add_labels(drawn[:3]), [layer], world=world)
 
 
 def test_a_patch_is_brought_into_view_at_its_position(viewer, link, run):

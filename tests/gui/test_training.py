@@ -17,8 +17,9 @@ from driving import (
 )
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
-from napari_tsimcne.events import Noted
+from napari_tsimcne.events import Noted, Progress
 from napari_tsimcne.gui.steps._training_panel import TrainingPanel
 from napari_tsimcne.runs import Run, is_training, unfinished_runs
 from napari_tsimcne.samples import synthetic_field
@@ -214,3 +215,28 @@ def test_choices_are_remembered(dock, viewer, qtbot, make_napari_viewer):
     assert dock.form.patches.size.value() == 40 and dock.form.training.seed.value() == 7
     assert dock.form.training.preset.value == "thorough"
     assert dock.form.training.batch_size.value() == 16
+
+
+def test_something_moves_at_once_and_what_comes_later_moves_nothing(qtbot):
+    panel = TrainingPanel()
+    qtbot.addWidget(panel)
+    panel.show()
+    panel.begin("Placing patches")
+    shown = [panel.bar, panel.stage_bar, panel.whole_label, panel.stage_label]
+    assert panel.bar.maximum() == 0 and all(widget.isVisible() for widget in shown)
+    QApplication.processEvents()
+    places = [widget.y() for widget in shown]
+    progress = Progress(
+        stage="features", stage_number=1, stages=2, epoch=1, epochs=20, step=1, steps=9, loss=None,
+        images_per_second=0, fraction=0.01, seconds_left=None,
+    )  # fmt: skip
+    panel.show_cutting("Cutting patches", 3, 12)
+    assert panel.bar.value() / panel.bar.maximum() == 0.25
+    panel.show_training()
+    assert panel.bar.maximum() == 0
+    panel.show_event(progress)
+    assert panel.bar.maximum() > 0 and "measuring" in panel.whole_label.text()
+    panel.show_event(progress.model_copy(update={"seconds_left": 60.0}))
+    assert "1 min 0 s left" in panel.whole_label.text()
+    QApplication.processEvents()
+    assert [widget.y() for widget in shown] == places

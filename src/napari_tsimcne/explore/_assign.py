@@ -35,4 +35,7 @@ def assign_by_number(exploration: Exploration, number: int, patches: np.ndarray)
     else:
         cluster = there[number - 1]
         clusters.assign(cluster.id, patches)
-    return f"{which} \N{RIGHTWARDS ARROW} cluster {number}, '{cluster.name}'"
+    name = f"cluster {number}"
+    # Until it has a name of its own, its number is its name.
+    named = name if cluster.name == name else f"{name}, '{cluster.name}'"
+    return f"{which} \N{RIGHTWARDS ARROW} {named}"

@@ -17,8 +17,8 @@ NAMED = OKABE_ITO + _LIGHT
 CONTINUOUS = "cividis"
 """Of numbers: even in lightness, and the same to the colour-blind."""
 
-DARKEST = 0.2
-"""Of the colormap: what is darker cannot be seen on a black ground."""
+DARKEST = 0.4
+"""Of the colormap: what is darker is hardly seen on a dark ground."""
 
 DIVERGING = "PuOr_r"
 """Of differences, safe for the colour-blind: purple below 0, orange above."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import floor, log10
 from typing import Any
 
 from napari.layers import Layer
@@ -25,6 +26,9 @@ LABEL_WIDTH = 86
 NARROWEST = 48
 """Widths of labels and of the narrowest field, in pixels."""
 
+MIN_DECIMALS = 2
+"""Of a length in µm that is shown."""
+
 
 def spin(low: int, high: int, value: int, suffix: str, tip: str) -> QSpinBox:
     """Make a field for a whole number."""
@@ -35,7 +39,35 @@ def double_spin(
     low: float, high: float, value: float, suffix: str, tip: str, decimals: int = 2
 ) -> QDoubleSpinBox:
     """Make a field for a number with decimals."""
-    field = QDoubleSpinBox()
+    return _set_up_decimals(QDoubleSpinBox(), low, high, value, suffix, tip, decimals)
+
+
+class Length(QDoubleSpinBox):
+    """A length in pixels or in µm: of small ones as many decimals are shown as tell them apart."""
+
+    def stepBy(self, steps: int) -> None:  # noqa: N802
+        """Go by whole pixels, and of lengths in µm by steps that fit them."""
+        kinds = QDoubleSpinBox.StepType
+        by = kinds.AdaptiveDecimalStepType if self.decimals() else kinds.DefaultStepType
+        self.setStepType(by)
+        super().stepBy(steps)
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        """Write whole numbers where it has no decimals, else at least three digits that count."""
+        decimals = min(self.decimals(), MIN_DECIMALS)
+        if value and decimals:
+            decimals = min(max(decimals, 2 - floor(log10(abs(value)))), self.decimals())
+        return str(self.locale().toString(float(value), "f", decimals))
+
+
+def length_spin(low: float, high: float, value: float, suffix: str, tip: str) -> Length:
+    """Make a field for a length, in whole pixels at first."""
+    return _set_up_decimals(Length(), low, high, value, suffix, tip, 0)
+
+
+def _set_up_decimals(
+    field: Any, low: float, high: float, value: float, suffix: str, tip: str, decimals: int
+) -> Any:
     field.setDecimals(decimals)
     return _set_up(field, low, high, value, suffix, tip)
 
@@ -207,24 +239,28 @@ class LayerFollower:
         for layer in self._layers:
             self._disconnect(layer)
 
+    def _matters(self, layer: Layer) -> bool:
+        # What only shows what is explored is nothing to choose.
+        return isinstance(layer, self._kinds) and not is_view(layer)
+
     def _connect(self, layer: Layer) -> None:
-        if isinstance(layer, self._kinds):
+        if self._matters(layer):
             for name in self._changes:
                 layer.events[name].connect(self._on_change)
 
     def _disconnect(self, layer: Layer) -> None:
-        if isinstance(layer, self._kinds):
+        if self._matters(layer):
             for name in self._changes:
                 layer.events[name].disconnect(self._on_change)
 
     def _on_inserted(self, event: Any) -> None:
         self._connect(event.value)
-        if isinstance(event.value, self._kinds):
+        if self._matters(event.value):
             self._listener()
 
     def _on_removed(self, event: Any) -> None:
         self._disconnect(event.value)
-        if isinstance(event.value, self._kinds):
+        if self._matters(event.value):
             self._listener()
 
     def _on_change(self, event: Any = None) -> None:

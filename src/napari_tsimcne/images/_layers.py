@@ -42,10 +42,13 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
     return image if alpha is None else replace(image, alpha=_held(alpha))
 
 
-def labels_from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
+def labels_from_layer(
+    layer: Any, *, axes: str | None = None, position: int | None = None
+) -> ImageSource:
     """Take a napari Labels layer as an image of whole numbers without channels.
 
-    ``axes`` as for `from_layer`, where no axis is channels.
+    ``axes`` as for `from_layer`, where no axis is channels. ``position``: of one image along the
+    first axis of a layer that shows several; ``axes`` are without it.
 
     Raises
     ------
@@ -53,6 +56,8 @@ def labels_from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
         Where the axes do not fit the layer, or one of them is channels.
     """
     arrays = list(layer.data) if layer.multiscale else [layer.data]
+    if position is not None:
+        arrays = [array[position] for array in arrays]
     axes = (axes or _guess(layer, channels=False)).upper()
     if "C" in axes:
         raise InputError(f"the labels '{layer.name}' have channels: name that axis T or Z")
@@ -99,7 +104,9 @@ def _source(layer: Any, arrays: list[Any], axes: str) -> ImageSource:
         load=_held(arrays[0]),
     )  # fmt: skip
     y, x = axes.index("Y"), axes.index("X")
-    size, unit, note = layer_pixel_size(layer, y, x)
+    # The first axis of the layer may count images.
+    further = max(0, layer.ndim - len(axes))
+    size, unit, note = layer_pixel_size(layer, y + further, x + further)
     notes: tuple[str, ...] = (note,) if note else ()
     levels = tuple(
         Level((int(a.shape[y]), int(a.shape[x])), _held(a))

@@ -106,6 +106,7 @@ class Clock:
         self._pace: dict[Kind, float] = {}
         self._kind: Kind | None = None
         self._count = 0.0
+        self._starting = True
         self._last = time.perf_counter()
         self._recent: deque[tuple[float, float]] = deque()
         self._parts = parts_of(stages, trained, embedded, orientations)
@@ -157,6 +158,11 @@ class Clock:
         self._reduce(None, kind, amount)
         self._count += amount
         self._last = time.perf_counter()
+        if self._starting:
+            # The first step also starts the device and reads first: its time says nothing.
+            self._starting = False
+            self.rest()
+            return
         self._recent.append((self._last, self._count))
         # The first steps are slow, and a busy machine changes its pace.
         while len(self._recent) > 2 and self._last - self._recent[0][0] > RECENT_SECONDS:
@@ -191,6 +197,6 @@ class Clock:
 
     @property
     def seconds_left(self) -> float | None:
-        """Time left of all work; None before anything was timed."""
+        """Time left of all work; None before a second step was timed."""
         times = [self.seconds(part.kind, part.amount) for part in self._parts]
         return None if None in times else sum(t for t in times if t is not None)

@@ -94,7 +94,10 @@ class Batch:
             for layer in self._image_layers(corner, at):
                 # Before it is in the viewer: whoever is told of it there can ask what it shows.
                 shows(layer, self.images)
+                only = not len(viewer.layers)
                 viewer.layers.insert(_below_views(viewer), layer)
+                if only:
+                    _look_at_first(viewer, layer)
                 layers.append(layer)
                 yield None
             axes = self.images[0].axes.replace("S", "").replace("C", "")
@@ -252,6 +255,13 @@ def next_position(viewer: Any) -> int:
         round(float(layer.extent.world[1, 0])) + 1 for layer in viewer.layers if is_stack(layer)
     ]
     return max(ends, default=0)
+
+
+def _look_at_first(viewer: Any, layer: Layer) -> None:
+    """Begin with the first image and time: napari begins in the middle of each axis."""
+    for axis, name in enumerate(layer.axis_labels):
+        if name in (SLIDER, "t"):
+            viewer.dims.set_current_step(axis, 0)
 
 
 def _below_views(viewer: Any) -> int:

@@ -61,6 +61,8 @@ class LinkedLayer(NamedTuple):
     def with_labels(self, layer: Layer, source: ImageSource) -> LinkedLayer:
         """Return it with the layer of its objects, which ``source`` takes as a label image."""
         numbers = None if source.unnumbered is None else source.load()
+        if numbers is not None and self.stacked:
+            numbers = _AlongStack(numbers, (level_shape(layer)[0], *source.shape))
         return self._replace(labels=layer, numbers=numbers)
 
     @property
@@ -89,6 +91,17 @@ class LinkedLayer(NamedTuple):
             return None
         left = self._replace(layer=shown[0], channels=shown[1:])
         return left if self.labels in layers else left._replace(labels=None, numbers=None)
+
+
+class _AlongStack:
+    """The numbers of one image's objects, with the axis that the layer of several images has."""
+
+    def __init__(self, numbers: Any, shape: tuple[int, ...]) -> None:
+        self._numbers, self.shape = numbers, shape
+
+    def __getitem__(self, index: tuple[Any, ...]) -> Any:
+        # Objects of the other images are never looked up here.
+        return self._numbers[index[1:]]
 
 
 class OutlineLayer:

@@ -13,7 +13,7 @@ from napari.layers import Image, Labels, Layer
 from napari.layers import Points as PointsLayer
 
 from napari_tsimcne.errors import InputError
-from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer, level_shape
 from napari_tsimcne.images import (
     NAMES,
     ImageSource,
@@ -139,7 +139,7 @@ def with_labels(
                 f"are up to {off:,.4g} pixels off; give both the same scale and place, or choose "
                 "the one over each image"
             )
-        source = labels_from_layer(own, axes=_axes_of_labels(own, linked))
+        source = _labels_of(own, linked, name)
         labels[name] = as_labels(source, number_objects)
         layers[name] = linked.with_labels(own, labels[name])
     return Inputs(inputs.images, layers, labels=labels)
@@ -192,11 +192,19 @@ def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None =
     features = _further_columns(layer.features[shown])
     parts, lost = [], np.ones(len(points), bool)
     for name, linked in inputs.layers.items():
+        if linked.stacked and layer.ndim < linked.layer.ndim:
+            raise InputError(
+                f"the points of '{layer.name}' lack the axis along which '{name}' is one of "
+                f"several images: add a Points layer with {linked.layer.ndim} axes"
+            )
         places = _places_in(world, linked, seen)
         shape = dict(zip(linked.axes, level_shape(linked.layer), strict=False))
         lengths = np.array([shape[axis.upper()] for axis in places])
         values = places.to_numpy()
         inside = ((values >= -0.5) & (values < lengths - 0.5)).all(axis=1)
+        if linked.stacked:
+            # Of images that share a layer, the one at the point's position.
+            inside &= np.round(places.pop(IMAGE_AXIS.lower())) == linked.position
         lost &= ~inside
         part = pd.concat([places.assign(image=name), features], axis=1)
         parts.append(part[inside])
@@ -232,6 +240,24 @@ def _notes_of_points(
                 f"'{name}' {', '.join(linked.axes.lower())}: points are taken where they are seen"
             )
     return tuple(dict.fromkeys(notes))
+
+
+def _labels_of(layer: Labels, linked: LinkedLayer, name: str) -> ImageSource:
+    """Take a Labels layer as the label image of an image; of images that share layers its part."""
+    axes = _axes_of_labels(layer, linked)
+    if not linked.stacked:
+        return labels_from_layer(layer, axes=axes)
+    if axes is None or IMAGE_AXIS not in axes:
+        raise InputError(
+            f"the Labels layer '{layer.name}' lacks the axis along which '{name}' is one of "
+            f"several images: add one with {linked.layer.ndim} axes, or choose label files"
+        )
+    if linked.position >= level_shape(layer)[0]:
+        raise InputError(
+            f"the Labels layer '{layer.name}' ends before the image '{name}': extend it, or leave "
+            "the image out"
+        )
+    return labels_from_layer(layer, axes=axes.replace(IMAGE_AXIS, ""), position=linked.position)
 
 
 def _labels_of_files(inputs: Inputs, files: Sequence[ImageSource]) -> dict[str, ImageSource]:

@@ -18,6 +18,7 @@ from napari_tsimcne.gui._fields import (
     add_rows,
     double_spin,
     form_layout,
+    length_spin,
     show_row,
     side_by_side,
     spin,
@@ -37,7 +38,7 @@ from napari_tsimcne.recipe import (
 )
 
 MOST = {"pixel": 8192, "µm": 100_000}
-DECIMALS = {"pixel": 0, "µm": 2}
+DECIMALS = {"pixel": 0, "µm": 5}
 SUFFIX = {"pixel": " px", "µm": " µm"}
 SIZE_WIDTH, UNIT_WIDTH = 172, 70
 FROM_OBJECTS = "from the objects"
@@ -105,15 +106,15 @@ class PatchForm(QWidget):
         self.label_files = LabelFiles()
         self.number_objects = number_objects_box()
         self.points = LayerChoice(viewer, PointsLayer, "The Points layer; its features are kept.")
-        self.size = double_spin(1, MOST["pixel"], SIZE, "", "", decimals=0)
+        self.size = length_spin(1, MOST["pixel"], SIZE, "", "")
         self.unit = Choice([("px", "pixel"), ("µm", "µm")], "")
         self.size.setMinimumWidth(SIZE_WIDTH)
         self.unit.setFixedWidth(UNIT_WIDTH)
         size = side_by_side(self.size, self.unit)
-        self.stride = double_spin(
+        self.stride = length_spin(
             0, MOST["pixel"], 0, SUFFIX["pixel"],
             "Step from patch to patch. Smaller than the patch: patches overlap.\n"
-            "0: tiles side by side.", decimals=0,
+            "0: tiles side by side.",
         )  # fmt: skip
         self.stride.setSpecialValueText("same as size")
         add_rows(self._form, [
@@ -130,9 +131,9 @@ class PatchForm(QWidget):
             "or also those that reach beyond it, filled by mirroring.",
         )
         self.offset = [
-            double_spin(0, MOST["pixel"], 0, SUFFIX["pixel"],
+            length_spin(0, MOST["pixel"], 0, SUFFIX["pixel"],
                         f"Where the grid begins: {place} of the {side} edge of its first patch, "
-                        f"0 to {MOST['pixel']:,} px.", decimals=0)
+                        f"0 to {MOST['pixel']:,} px.")
             for place, side in (("row", "upper"), ("column", "left"))
         ]  # fmt: skip
         self._offset = side_by_side(*self.offset)

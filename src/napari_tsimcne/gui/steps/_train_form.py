@@ -108,6 +108,8 @@ class TrainForm(QWidget):
         )
         self.memory = QLabel()
         self.memory.setWordWrap(True)
+        self.changed_text = QLabel()
+        self.changed_text.setWordWrap(True)
         self.reset = QToolButton()
         self.reset.setText("Reset")
         self.reset.clicked.connect(self._reset)
@@ -115,6 +117,7 @@ class TrainForm(QWidget):
         preset.layout().setStretch(0, 1)
         form = form_layout()
         add_rows(form, [("Preset", preset)])
+        form.addRow("", self.changed_text)
         form.addRow(self.time)
         add_rows(form, [("Device", self.device)])
         form.addRow(self.memory)
@@ -193,8 +196,10 @@ class TrainForm(QWidget):
         for i in range(self.preset.count()):
             name = self.preset.itemData(i)
             changed = i == self.preset.currentIndex() and bool(names)
-            self.preset.setItemText(i, f"{name}, changed: {names}" if changed else name)
+            self.preset.setItemText(i, f"{name}, changed" if changed else name)
         lines = "\n".join(map(str, found))
+        self.changed_text.setText(f"Changed: {names}")
+        self.changed_text.setVisible(bool(found))
         self.preset.setToolTip(f"Changed: {lines}\n\n{PRESET_TIP}" if found else PRESET_TIP)
         self.reset.setEnabled(bool(found))
         self.reset.setToolTip(

@@ -97,22 +97,22 @@ class TrainingPanel(QWidget):
         """Show that patches are being cut, or a training is being started."""
         self._busy, self._training = True, False
         self._paused = self._stopping = False
-        self.bar.setValue(0)
         self.stage_bar.setValue(0)
         self.whole_label.setText("")
         self.stage_label.setText("")
+        self._wait()
         self.curve.clear()
         self.tell(text)
 
     def show_cutting(self, what: str, done: int, total: int) -> None:
         """Show how many patches are placed or cut."""
-        self.bar.setValue(STEPS * done // max(total, 1))
+        self._advance(done / max(total, 1))
         self.whole_label.setText(f"{what}: {done:,} of {total:,}")
 
     def show_training(self) -> None:
         """Show that the child trains, and can be paused."""
         self._training = True
-        self.bar.setValue(0)
+        self._wait()
         self.whole_label.setText("Starting")
         self.tell("")
 
@@ -163,20 +163,30 @@ class TrainingPanel(QWidget):
             f"epoch {event.epoch} of {event.epochs}"
         )
         self.stage_bar.setValue(round(STEPS * done))
-        self.bar.setValue(round(STEPS * event.fraction))
-        text = f"{event.images_per_second:,.0f} images/s"
-        if event.seconds_left is not None:
-            text = f"Whole training: {readable_time(event.seconds_left)} left, {text}"
-        self.whole_label.setText(text)
+        self._advance(event.fraction)
+        if event.seconds_left is None:
+            self.whole_label.setText("Whole training: measuring how long it takes")
+        else:
+            left = readable_time(event.seconds_left)
+            pace = f"{event.images_per_second:,.0f} images/s"
+            self.whole_label.setText(f"Whole training: {left} left, {pace}")
 
     def _show_embedding(self, event: Embedding) -> None:
         what = f"the images of {event.addition}" if event.addition else "all patches"
         self.stage_label.setText(f"Putting {what} onto the map")
         self.stage_bar.setValue(round(STEPS * event.fraction))
         if event.whole is not None:
-            self.bar.setValue(round(STEPS * event.whole))
+            self._advance(event.whole)
         if event.seconds_left is not None:
             self.whole_label.setText(f"Whole training: {readable_time(event.seconds_left)} left")
+
+    def _wait(self) -> None:
+        """Show that something is done of which it is not known yet how far it is."""
+        self.bar.setRange(0, 0)
+
+    def _advance(self, fraction: float) -> None:
+        self.bar.setRange(0, STEPS)
+        self.bar.setValue(round(STEPS * fraction))
 
     def _on_pause(self) -> None:
         if self._training and not self._paused:
@@ -196,9 +206,8 @@ class TrainingPanel(QWidget):
         )  # fmt: skip
         self.pause_button.setEnabled((self._training or resume) and not self._stopping)
         self.stop_button.setEnabled(self._busy and not self._stopping)
-        for widget in (self.whole_label, self.bar):
+        # All at once: lines that come one by one push what is below them.
+        for widget in (self.whole_label, self.bar, self.stage_label, self.stage_bar):
             widget.setVisible(self._busy)
-        for widget in (self.stage_label, self.stage_bar):
-            widget.setVisible(self._training)
         self.status.setVisible(bool(self.status.text()))
         self.curve.setVisible(self._training or bool(self.curve.stages))
