@@ -4,7 +4,8 @@ Needs a display: a real one, or Xvfb.
 """
 
 import numpy as np
-from driving import TRAINING_MS, add_dock, needs_display, press_train
+from driving import TRAINING_MS, add_dock, needs_display, open_run, press_train
+from making import make_tiny_run, mapped
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -60,9 +61,8 @@ def test_new_images_join_the_map_and_another_seed_is_compared(viewer, qtbot, tmp
 
 
 def test_stopping_leaves_the_map_as_it_was(viewer, qtbot, tmp_path):
-    viewer.add_image(synthetic_field(cells=9).image[0], name="first")
-    dock = add_dock(viewer, tmp_path / "run")
-    press_train(dock, qtbot)
+    dock = add_dock(viewer, tmp_path / "unused")
+    open_run(dock, mapped(make_tiny_run(tmp_path / "run")).folder, qtbot)
     run = dock.explorer.run
     dock.map_jobs.begin_comparing(run, 5, "cpu")
     with qtbot.waitSignal(

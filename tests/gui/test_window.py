@@ -19,13 +19,13 @@ from driving import (
     to_world,
     wait_for_count,
 )
+from making import mapped
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
-from napari_tsimcne.events import Finished
 from napari_tsimcne.export import Excerpt, export_table
 from napari_tsimcne.gui.map._map_view import dock_of
-from napari_tsimcne.runs import Run, TrainingProcess
+from napari_tsimcne.runs import Run
 from napari_tsimcne.samples import nuclei_layers, synthetic_field
 
 pytestmark = needs_display
@@ -272,9 +272,7 @@ def test_a_run_opens_with_its_images(viewer, tmp_path, monkeypatch, qtbot, dimen
     sample = write_sample(tmp_path / "images", fields=2, cells=6)
     images, _ = open_images(*sample.files)
     recipe = Recipe.quick(Grid(size=32), epochs=(1, 2), batch_size=32, map_dimensions=dimensions)
-    run = Run.create(tmp_path / "run", images, recipe)
-    *_, last = TrainingProcess(run.folder, device="cpu").events()
-    assert isinstance(last, Finished)
+    run = mapped(Run.create(tmp_path / "run", images, recipe))
     _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
     notices = []
     monkeypatch.setattr("napari_tsimcne.gui._explorer.show_info", notices.append)
