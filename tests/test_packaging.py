@@ -66,7 +66,7 @@ def test_the_walls_stand():
     assert walls.returncode == 0, walls.stdout
 
 
-LONGER = {"gui/_dock.py": 450}
+LONGER = {"gui/_dock.py": 448}
 """Files that are too long, and how long they may be at most: until they are taken apart."""
 
 

@@ -1,6 +1,7 @@
 from functools import partial
 
 import pytest
+from choosing import add_forms
 from driving import mapped
 from linking import TURNED, noise, settle
 
@@ -36,6 +37,14 @@ def viewer(make_napari_viewer):
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1500, 900)
     return viewer
+
+
+@pytest.fixture
+def forms(viewer):
+    """The forms of images and patches, in a dock."""
+    forms = add_forms(viewer)
+    yield forms
+    forms.release()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from choosing import add_forms
 from driving import MapsAtOnce, add_dock, needs_display, open_run, press_train
 from napari.layers import Image
 from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
@@ -22,13 +21,6 @@ pytestmark = needs_display
 
 LEFT = Qt.MouseButton.LeftButton
 MICROMETRES = ("µm", "µm")
-
-
-@pytest.fixture
-def forms(viewer):
-    forms = add_forms(viewer)
-    yield forms
-    forms.release()
 
 
 @pytest.fixture

@@ -38,13 +38,6 @@ NUMBERED = label(mask(), connectivity=2)
 
 
 @pytest.fixture
-def forms(viewer):
-    forms = add_forms(viewer)
-    yield forms
-    forms.release()
-
-
-@pytest.fixture
 def files(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", PIXELS)
     tifffile.imwrite(tmp_path / "a_mask.tif", mask())

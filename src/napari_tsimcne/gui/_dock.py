@@ -16,7 +16,6 @@ from napari_tsimcne.events import Event, MapMoved
 from napari_tsimcne.explore import Exploration
 from napari_tsimcne.gui._drops import RunDrops
 from napari_tsimcne.gui._explorer import Explorer
-from napari_tsimcne.gui._waiting import import_ahead
 from napari_tsimcne.gui._wheel import keep_wheel
 from napari_tsimcne.gui._window_end import WindowEnd
 from napari_tsimcne.gui.dialogs._at_close import AtClose, Stopping, ask_at_close
@@ -88,7 +87,6 @@ class TsimcneDock(QWidget):
         self.drops.dropped.connect(self._on_run_dropped)
         self._build()
         keep_wheel(self)
-        import_ahead()
         self._refresh()
 
     # --- widgets ------------------------------------------------------------------------------

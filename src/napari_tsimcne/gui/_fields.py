@@ -53,7 +53,7 @@ class Length(QDoubleSpinBox):
         super().stepBy(steps)
 
     def textFromValue(self, value: float) -> str:  # noqa: N802
-        """Write whole numbers where it has no decimals, else at least three digits that count."""
+        """Write whole numbers where it has no decimals, else three significant digits or more."""
         decimals = min(self.decimals(), MIN_DECIMALS)
         if value and decimals:
             decimals = min(max(decimals, 2 - floor(log10(abs(value)))), self.decimals())

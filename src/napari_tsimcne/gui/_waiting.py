@@ -14,9 +14,6 @@ T = TypeVar("T")
 
 POLL_MS = 20
 
-AHEAD = ("distributed",)
-"""What napari imports in the main thread when it is given the first dask array."""
-
 
 def in_thread(work: Callable[[], T]) -> T:
     """Return the result of work that touches no widgets, or raise its error.
@@ -57,16 +54,3 @@ def in_thread(work: Callable[[], T]) -> T:
 def imported(name: str) -> ModuleType:
     """Import a module, which may take seconds, and return it."""
     return sys.modules.get(name) or in_thread(lambda: import_module(name))
-
-
-def import_ahead() -> None:
-    """Import in a thread what will be needed soon."""
-
-    def run() -> None:
-        for name in AHEAD:
-            try:
-                import_module(name)
-            except ImportError:
-                continue
-
-    threading.Thread(target=run, daemon=True).start()

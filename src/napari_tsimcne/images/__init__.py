@@ -4,6 +4,7 @@ from napari_tsimcne.images._as_labels import (
     NUMBER_OBJECTS,
     as_labels,
     connected,
+    label_image,
     whole_numbers,
 )
 from napari_tsimcne.images._axes import NAMES
@@ -77,6 +78,7 @@ __all__ = [
     "is_about_rows",
     "is_about_wells",
     "join_channels",
+    "label_image",
     "labels_from_layer",
     "layer_matrix",
     "named_alike",

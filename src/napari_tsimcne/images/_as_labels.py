@@ -66,8 +66,7 @@ def as_labels(image: ImageSource, number_objects: bool = False) -> ImageSource:
 
 def _without_colours(image: ImageSource) -> ImageSource:
     if image.indices is None:
-        return one_channel(image, f"the label image '{image.name}'{_at(image)} has colours: "
-                                  f"{SAVE_LABELS}")  # fmt: skip
+        return one_channel(image, f"{label_image(image)} has colours: {SAVE_LABELS}")
     return replace(
         image,
         axes=image.axes.replace("S", ""),
@@ -94,7 +93,7 @@ def check_kept_whole(labels: ImageSource) -> None:
     elif COLOURS_AS_BYTES in labels.notes:
         why = "has colours of 16 bits, of which 8 are read"
     if why:
-        raise InputError(f"the label image '{labels.name}'{_at(labels)} {why}: {SAVE_LABELS}")
+        raise InputError(f"{label_image(labels)} {why}: {SAVE_LABELS}")
 
 
 def whole_numbers(values: np.ndarray, labels: ImageSource) -> np.ndarray:
@@ -105,7 +104,7 @@ def whole_numbers(values: np.ndarray, labels: ImageSource) -> np.ndarray:
     InputError
         Where one is negative, no whole number, or too large.
     """
-    where = f"the label image '{labels.name}'{_at(labels)} holds"
+    where = f"{label_image(labels)} holds"
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if values.dtype.kind == "f":
@@ -171,5 +170,7 @@ def _plane(stored: ImageSource, t: int, z: int) -> np.ndarray:
     return connected(whole_numbers(values, stored))[0]
 
 
-def _at(labels: ImageSource) -> str:
-    return "" if labels.path is None else f" ({shown(labels.path)})"
+def label_image(labels: ImageSource) -> str:
+    """Name a label image in an error, with its file where it has one."""
+    file = "" if labels.path is None else f" ({shown(labels.path)})"
+    return f"the label image '{labels.name}'{file}"

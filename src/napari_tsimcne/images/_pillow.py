@@ -127,7 +127,8 @@ def _indices(path: Path, kind: str) -> np.ndarray:
 def _decoded_indices(path: Path, kind: str, modified: int) -> np.ndarray:
     """Values that stand for colours, (h, w) uint8."""
     with _header(path, kind) as image:
-        return _frame(image, image.mode, np.dtype(np.uint8), alpha=False)
+        values = _frame(image, image.mode, np.dtype(np.uint8))
+        return values[..., 0] if values.ndim == 3 else values  # with alpha
 
 
 # Patches of one image are read one after another, the next image's perhaps at the same time.
@@ -147,11 +148,9 @@ def _decoded(path: Path, kind: str, modified: int) -> tuple[np.ndarray, np.ndarr
     return (pixels[..., :3], pixels[..., 3]) if mode == "RGBA" else (pixels, None)
 
 
-def _frame(image: Image.Image, mode: str, dtype: np.dtype, *, alpha: bool = True) -> np.ndarray:
+def _frame(image: Image.Image, mode: str, dtype: np.dtype) -> np.ndarray:
     image.load()
     upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
     if upright.mode != mode:
         upright = upright.convert(mode)
-    if mode == "PA" and not alpha:
-        upright = upright.getchannel(0)
     return np.asarray(upright).astype(dtype, copy=False)

@@ -20,6 +20,7 @@ from napari_tsimcne.learning._report import Report
 from napari_tsimcne.learning._views import Views
 
 
+@torch.inference_mode()
 def embed_all(
     views: Views, clock: Clock, report: Report, pause_point: PausePoint, control: Control
 ) -> Iterator[Event | tuple[np.ndarray, np.ndarray]]:
@@ -36,7 +37,7 @@ def embed_all(
     clock.rest()
     count, done, found = len(views.data), 0, []
     reported = -math.inf
-    with torch.inference_mode(), memory_errors_explained(views.embedding_batch):
+    with memory_errors_explained(views.embedding_batch):
         for z, h in views.outputs(torch.arange(count), pause_point.world, precise=True):
             found.append((z.cpu().numpy(), h.cpu().numpy()))
             done += len(z)

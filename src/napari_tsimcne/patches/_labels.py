@@ -17,7 +17,7 @@ from napari_tsimcne.images import (
     ImageSource,
     as_labels,
     connected,
-    shown,
+    label_image,
     whole_numbers,
 )
 from napari_tsimcne.patches._blocks import Region, block_shape, squares
@@ -116,9 +116,8 @@ def check_told_apart(mask: ImageSource, objects: Mapping[tuple[int, int], pd.Dat
             region = slice(one.top, one.bottom), slice(one.left, one.right)
             count = _count_regions(mask, t, z, *region)
             if count > 1:
-                path = "" if mask.path is None else f" ({shown(mask.path)})"
                 raise InputError(
-                    f"the label image '{mask.name}'{path} has no other label than {one.label}, but "
+                    f"{label_image(mask)} has no other label than {one.label}, but "
                     f"{count:,} separate regions of it{_plane_of(mask, t, z)}: they would all be "
                     f"one object. Give each object a number of its own, or {NUMBER_OBJECTS}; "
                     "objects that touch become one then"

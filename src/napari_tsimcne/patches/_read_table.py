@@ -158,8 +158,7 @@ def _split(text: str, where: str) -> tuple[list[str], list[list[str]]]:
         number for row, number in zip(records[1:], numbers[1:], strict=True)
         if any(value.strip() for value in row)
     ]  # fmt: skip
-    if separator != "," and rows and all(len(row) == len(header) + 1 for row in rows):
-        # R's write.table leaves the column of row names without one.
+    if _has_row_names(separator, header, rows):
         header, width = ["", *header], width + 1
     long = [i for i, row in enumerate(rows) if any(map(str.strip, row[len(header) :]))]
     if long:
@@ -215,12 +214,19 @@ def _rank_of(separator: str, lines: Sequence[str]) -> tuple[bool, float, bool, f
     ]  # fmt: skip
     names, rows = head[0], head[1:]
     width = max((i + 1 for i, name in enumerate(names) if name.strip()), default=0)
-    # One more is a column of row names, as R writes it.
-    more = len(names) + (separator != "," and all(len(row) == len(names) + 1 for row in rows))
-    fitting = [len(row) > 1 and not any(map(str.strip, row[more:])) for row in rows]
+    named = len(names) + _has_row_names(separator, names, rows)
+    fitting = [len(row) > 1 and not any(map(str.strip, row[named:])) for row in rows]
     share = sum(fitting) / len(rows) if rows else 1.0
     split = sum(len(row) > 1 for row in rows) / max(1, len(rows))
     return width > 1, round(share, 3), any(map(_is_known, names)), split
+
+
+def _has_row_names(separator: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a first column has no name, as of row names that R's ``write.table`` writes.
+
+    Where commas separate, one value more may be a decimal comma.
+    """
+    return separator != "," and bool(rows) and all(len(row) == len(names) + 1 for row in rows)
 
 
 def _with_ends(lines: Sequence[str]) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
@@ -58,6 +60,9 @@ class ShowingJob(Job):
         self._answered.set()
 
     def _run(self) -> None:
+        # Where it is installed, dask imports it once napari is given an array, in a second.
+        with suppress(ImportError):
+            import_module("distributed")
         batches = self.request.batches(self._on_placing)
         self._tell(self.found, self.request.wanted.shown)
         layers = sum(batch.layers for batch in batches)
