@@ -129,7 +129,7 @@ def test_patches_of_a_finding_are_selected_and_that_is_undone(panel, made_up, qt
     assert np.array_equal(selection.rows, ALIKE)
     panel._exploration.history.undo()
     assert np.array_equal(selection.rows, [1])
-    assert "&lt;twice&gt;" in panel.findings.sentences[1].text()
+    assert "<twice>" in panel.findings.sentences[1].text()
     assert panel.summary.text() == "<b>Findings</b>: 1 not to trust, 1 to review, 1 OK"
 
 

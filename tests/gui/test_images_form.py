@@ -261,7 +261,7 @@ def test_axes_and_pixel_size_of_several_files_are_mended_at_once(form, plates, q
     add(form, qtbot, plates)
     select(form, 0, 2)
     QTest.mouseClick(form.edit_button, LEFT)
-    assert form.edit.of.text() == "<b>2 images</b>"
+    assert form.edit.of.text() == "2 images"
     choose(form.edit.axes, "ZYX")
     choose(form.edit.unit, "nm")
     type_into(form.edit.size, "325")
@@ -393,7 +393,7 @@ def test_objects_of_files_are_in_label_files(forms, viewer, plates, masks, qtbot
     viewer.add_image(pixels, name="layer", axis_labels=("c", "y", "x"))
     forms.follow()
     assert patches.labels.isVisible()
-    with pytest.raises(InputError, match="there is no Labels layer"):
+    with pytest.raises(InputError, match="no objects yet"):
         forms.inputs()
     viewer.add_labels(np.ones((30, 40), int), name="cells")
     inputs = forms.inputs()

@@ -226,7 +226,7 @@ def test_combos_follow_the_layers(cells, viewer):
     del viewer.layers["kernels"]
     assert texts(patches.labels) == ["cells"] and cells.inputs().labels
     del viewer.layers["cells"]
-    with pytest.raises(InputError, match="no Labels layer"):
+    with pytest.raises(InputError, match="no objects yet"):
         cells.inputs()
 
 

@@ -12,8 +12,11 @@ from qtpy.QtTest import QTest
 
 from napari_tsimcne import Recipe, Run
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.gui.images import _showing
 from napari_tsimcne.gui.images._batches import MOST_LAYERS
+from napari_tsimcne.gui.images._image_name import MOST_CHARACTERS, ImageName, elided
+from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import images_of_run, link_images, show_now
 from napari_tsimcne.gui.images._outlines import IMAGE_AXIS
 from napari_tsimcne.gui.steps._inputs import with_files, with_labels, with_points
@@ -88,6 +91,34 @@ def test_clicks_and_lassos_meet_the_image_that_is_shown(viewer, link, run):
         lasso(viewer, around(link, own[[0, 1, 4, 5]]))
         assert selected(link) == list(own[[0, 1, 4, 5]])
         link.set_image_lasso(False)
+
+
+def test_the_view_is_fitted_to_the_image_that_is_seen_until_it_is_moved(viewer, link, qtbot):
+    view = ImageView(viewer, viewer.window._qt_window)
+    camera = camera_of(viewer)
+    view.fit()
+    for number, (height, width) in enumerate(SIZES):
+        viewer.dims.set_point(0, number)
+        assert camera.center[-2:] == ((height - 1) / 2, (width - 1) / 2)
+    camera.center = (20, 20)
+    viewer.dims.set_point(0, 0)
+    assert camera.center[-2:] == (20, 20)
+    view.release()
+
+
+def test_a_long_name_over_the_images_loses_its_middle(viewer, files, run):
+    names = ImageName(viewer)
+    link_images(viewer, run)
+    viewer.dims.set_point(0, 3)
+    assert viewer.text_overlay.text == "03.ome.tif"
+    names.release()
+    assert not viewer.text_overlay.text
+    long = "".join(map(chr, range(0x100, 0x200)))
+    short = elided(long)
+    assert (
+        len(short) == MOST_CHARACTERS and long.startswith(short[:10]) and long.endswith(short[-10:])
+    )
+    assert elided("x" * MOST_CHARACTERS) == "x" * MOST_CHARACTERS
 
 
 def test_the_first_image_and_time_are_shown_first(viewer, link, tmp_path):

@@ -102,6 +102,7 @@ class TsimcneDock(QWidget):
         self.form = TrainingForm(self.viewer, *self.advisors)
         self.form.changed.connect(self._refresh)
         self.form.found.connect(self._refresh)
+        self.form.images.showing.ended.connect(self.image_view.fit)
         self.panel = TrainingPanel()
         self.panel.train_wanted.connect(self.train)
         self.panel.pause_wanted.connect(self.pause)
@@ -211,7 +212,6 @@ class TsimcneDock(QWidget):
         """Open the run that is now trained: its map forms while it is learnt."""
         assert isinstance(self.job, TrainingJob)
         self.panel.show_training()
-        self.column.look_at(self.panel)
         if self.explorer is not None and self.explorer.run.folder == run.folder:
             return
         inputs = self.job.inputs

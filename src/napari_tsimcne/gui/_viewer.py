@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,14 @@ from typing import Any
 def camera_of(viewer: Any) -> Any:
     """Return the camera of a viewer: newer versions of napari keep it in a scene."""
     return getattr(viewer, "scene", viewer).camera
+
+
+def fit_layers(viewer: Any, layers: Sequence[Any]) -> None:
+    """Fit the view to some layers; older versions of napari fit it to all."""
+    try:
+        viewer.reset_view(layers=layers)
+    except TypeError:
+        viewer.reset_view()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
@@ -22,6 +22,7 @@ from napari_tsimcne.gui._fields import Choice, form_layout, side_by_side
 from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.checks._checking import CheckJob, ReportJob
 from napari_tsimcne.gui.checks._findings_list import FindingsList, counted_findings
 from napari_tsimcne.gui.checks._followed import FollowedTable
@@ -93,7 +94,7 @@ class ChecksPanel(Panel):
     # --- widgets ------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        about = _label(ABOUT)
+        about = Wrapped(ABOUT)
         options = [("none", None), *((name, name) for name in groupings(self._run.table))]
         self.truth = Choice(
             options,
@@ -114,8 +115,8 @@ class ChecksPanel(Panel):
         self.report_button.clicked.connect(self._choose_report)
         self.progress = Progress()
         self.progress.ended.connect(self._refresh)
-        self.message = _label()
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message = Wrapped()
+        self.message.hide()
         self.results = self._build_results()
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -270,15 +271,6 @@ class ChecksPanel(Panel):
     def _say(self, text: str) -> None:
         self.message.setText(text)
         self.message.setVisible(bool(text))
-
-
-def _label(text: str = "") -> QLabel:
-    """Make a label that wraps, and never widens the panel."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setMinimumWidth(1)
-    label.setVisible(bool(text))
-    return label
 
 
 def _heading(text: str) -> QLabel:

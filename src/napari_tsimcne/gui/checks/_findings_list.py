@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_tsimcne.explore import Finding
+from napari_tsimcne.gui._wrapped import Wrapped
 
 MARKS = {
     "bad": ("!", "#d55e00", "Do not trust"),
@@ -34,7 +34,7 @@ class FindingsList(QWidget):
         super().__init__()
         self.buttons: list[QPushButton] = []
         """Those that select, one for each finding that is about some patches."""
-        self.sentences: list[QLabel] = []
+        self.sentences: list[Wrapped] = []
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(GAP + 2)
@@ -57,12 +57,8 @@ class FindingsList(QWidget):
         column = QVBoxLayout()
         column.setSpacing(2)
         word = MARKS[finding.severity][2]
-        sentence = QLabel(f"<b>{word}.</b> {escape(finding.sentence)}")
-        sentence.setTextFormat(Qt.TextFormat.RichText)
-        sentence.setWordWrap(True)
-        sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        # Long names in it, as of files, never widen the panel.
-        sentence.setMinimumWidth(1)
+        sentence = Wrapped(f"{word}. {finding.sentence}")
+        sentence.make_selectable()
         column.addWidget(sentence)
         self.sentences.append(sentence)
         if finding.rows is not None and len(finding.rows):

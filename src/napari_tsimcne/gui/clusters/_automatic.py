@@ -9,9 +9,7 @@ import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -30,6 +28,7 @@ from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row, 
 from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._newest import Newest
 
 WAIT_MS = 300
@@ -113,9 +112,7 @@ class AutomaticClusters(QWidget):
         )
         self.fewest = spin(2, max(2, count // 2), max(5, count // 200), " patches", TIPS["hdbscan"])
         self.clusters = spin(2, min(MOST_CLUSTERS, max(2, count)), 8, "", TIPS["k-means"])
-        self.says = QLabel()
-        self.says.setWordWrap(True)
-        self.says.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self.says = Wrapped()
         self.apply_button = QPushButton()
         self.apply_button.clicked.connect(self._apply)
         self.cancel_button = QPushButton("Cancel")

@@ -37,6 +37,7 @@ from napari_tsimcne.gui._fields import Choice
 from napari_tsimcne.gui._keys import Keys
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.clusters._automatic import AutomaticClusters
 from napari_tsimcne.gui.clusters._clusters_model import ClustersModel, Column
 from napari_tsimcne.gui.clusters._clusters_table import ClusterTable
@@ -98,7 +99,7 @@ class ClustersView(QWidget):
     # --- widgets ------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.summary = _label()
+        self.summary = Wrapped()
         self.table = ClusterTable(self.model)
         self.table.color_clicked.connect(self._choose_color)
         self.table.members_wanted.connect(self._select_members)
@@ -106,7 +107,7 @@ class ClustersView(QWidget):
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.table.customContextMenuRequested.connect(self._open_menu)
         self.model.refused.connect(self._say)
-        empty = _label(NO_CLUSTERS)
+        empty = Wrapped(NO_CLUSTERS)
         empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._stack = QStackedWidget()
         self._stack.addWidget(self.table)
@@ -114,7 +115,7 @@ class ClustersView(QWidget):
         self._stack.setMinimumHeight(self.table.minimumSizeHint().height())
         self.note = QLineEdit()
         self.note.editingFinished.connect(self._write_note)
-        self.message = _label()
+        self.message = Wrapped()
         self.message.hide()
         self.automatic = AutomaticClusters(self._exploration)
         layout = QVBoxLayout(self)
@@ -328,11 +329,3 @@ def _button(action: QAction) -> QPushButton:
     button.clicked.connect(action.trigger)
     follow()
     return button
-
-
-def _label(text: str = "") -> QLabel:
-    """Make a label that wraps, and never widens the panel."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return label

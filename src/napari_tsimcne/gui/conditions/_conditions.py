@@ -22,6 +22,7 @@ from napari_tsimcne.gui._figure_view import FigureView
 from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.conditions._comparing_conditions import (
     SELECTION,
     Answer,
@@ -145,7 +146,7 @@ class ConditionsPanel(Panel):
         self.figures = FigureView()
         self.figures.failed.connect(self._on_failed)
         self.words = _label()
-        self.words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.words.make_selectable()
         self.color_button = QPushButton("Colour map by difference")
         self.color_button.setToolTip(
             "Colour every patch by the density of the treated around it minus that of the\n"
@@ -333,12 +334,8 @@ def _new_folder(parent: Path, name: str) -> Path:
     return next(folder for folder in numbered if not folder.exists())
 
 
-def _label() -> QLabel:
-    """Make a label that wraps, and never widens the panel."""
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setMinimumWidth(1)
-    label.setTextFormat(Qt.TextFormat.PlainText)
+def _label() -> Wrapped:
+    label = Wrapped()
     label.hide()
     return label
 

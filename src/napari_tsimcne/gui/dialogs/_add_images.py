@@ -9,11 +9,14 @@ from typing import Any
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.gui._fields import LayerChoice, add_rows, form_layout, show_row
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._viewer import fit_layers
+from napari_tsimcne.gui._wrapped import Wrapped
+from napari_tsimcne.gui.images._image_view import seen_layers
 from napari_tsimcne.gui.images._open import shown_images
 from napari_tsimcne.gui.steps._image_rows import FileRow, Row
 from napari_tsimcne.gui.steps._image_table import ImageTable
@@ -61,20 +64,19 @@ class AddImages(QDialog):
         self._fit.setInterval(0)
         self._fit.timeout.connect(self.adjustSize)
         self.images.changed.connect(self._check)
+        self.images.showing.ended.connect(lambda: fit_layers(viewer, seen_layers(viewer)))
         self.label_files.changed.connect(self._fit.start)
         self.finished.connect(self._release)
         self._check()
 
     def _build(self) -> None:
-        text = QLabel(_asked(self._run))
-        text.setWordWrap(True)
+        text = Wrapped(_asked(self._run))
         self._form = form_layout()
         add_rows(self._form, [
             ("Objects", self.labels), ("Label files", self.label_files),
             ("Number", self.number_objects), ("Points", self.points),
         ])  # fmt: skip
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = Wrapped()
         self.buttons = QDialogButtonBox()
         self.ok = self.buttons.addButton("Map", QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.addButton(QDialogButtonBox.StandardButton.Cancel)

@@ -9,7 +9,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QMessageBox,
     QProgressBar,
     QVBoxLayout,
@@ -17,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.events import Embedding, Event, Progress, readable_time
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
 
 AtClose = Literal["go on", "stop", "cancel"]
@@ -63,9 +63,7 @@ class Stopping(QDialog):
         self.setMinimumWidth(WIDTH)
         self._begun = monotonic()
         self._doing = "Stopping after this step"
-        self.text, self.bar = QLabel(), QProgressBar()
-        self.text.setWordWrap(True)
-        self.text.setMinimumHeight(3 * self.text.fontMetrics().lineSpacing())
+        self.text, self.bar = Wrapped(lines=3), QProgressBar()
         # Without a number of steps it shows that something is done.
         self.bar.setRange(0, 0)
         self.buttons = QDialogButtonBox()

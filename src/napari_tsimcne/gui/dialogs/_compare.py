@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHeaderView,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QTableWidget,
@@ -26,6 +25,7 @@ from napari_tsimcne.events import Event, Failed, Finished, readable_time
 from napari_tsimcne.explore import Clusters, chance, cluster_stability, stability_text
 from napari_tsimcne.gui._fields import add_rows, form_layout, spin
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
 from napari_tsimcne.runs import (
     Comparison,
@@ -72,19 +72,17 @@ class CompareSeeds(QDialog):
         self._own = own
         self._learnt = {other.recipe.seed for other in others if other.info.state == "trained"}
         time = f": {readable_time(seconds)}" if seconds is not None else ""
-        text = QLabel(
+        text = Wrapped(
             "The map is learnt again from the same patches with another seed, and every patch's "
             "nearest neighbours on the two maps are compared: islands that are there with both "
             "seeds can be believed.\n\n"
             f"It takes as long as the training took{time}. The map shown here stays as it is."
         )
-        text.setWordWrap(True)
         self.seed = spin(
             0, LARGEST_SEED, min(next_seed(run), LARGEST_SEED), "",
             f"Decides all that is random in learning; this map was learnt with {own}.",
         )  # fmt: skip
-        self.says = QLabel()
-        self.says.setWordWrap(True)
+        self.says = Wrapped()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start_button = QPushButton("Compare")
         self.buttons.addButton(self.start_button, QDialogButtonBox.ButtonRole.AcceptRole)
@@ -180,8 +178,7 @@ class StabilitySummary(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = Wrapped()
         self.histogram = _Histogram()
         self.table = QTableWidget(0, len(COLUMNS))
         self.table.setToolTip(COLUMNS[-1][1])
@@ -198,8 +195,7 @@ class StabilitySummary(QWidget):
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.no_clusters = QLabel("Make clusters to see how stable each of them is.")
-        self.no_clusters.setWordWrap(True)
+        self.no_clusters = Wrapped("Make clusters to see how stable each of them is.")
         self.color_button = QPushButton("Colour map by stability")
         self.color_button.setToolTip(
             "Colour every patch by the share of its nearest patches that stay the same."

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tsimcne.gui._sentences import capital, listed
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
 from napari_tsimcne.runs import ImageRecord, Run, extended, locate_images, missing_images
 
@@ -98,9 +98,7 @@ class FindImages(QDialog):
         self.choose_folder: Callable[[], str] = self._ask_for_folder
         self.setWindowTitle("Images not found")
         self.setMinimumWidth(WIDTH)
-        self.text = QLabel()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text = Wrapped()
         self.bar = QProgressBar()
         self.folder_button = QPushButton("Choose folder...")
         self.folder_button.setDefault(True)

@@ -10,7 +10,6 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.export import Written
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.export._export_kinds import KindList
 from napari_tsimcne.gui.export._export_patches import PatchChoice
 from napari_tsimcne.gui.export._export_target import ExportTarget
@@ -82,11 +82,8 @@ class ExportDialog(QDialog):
     # --- widgets ------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.message.setMinimumHeight(2 * self.message.fontMetrics().lineSpacing())
+        self.message = Wrapped(lines=2)
+        self.message.make_selectable()
         self.folder_button = QPushButton("Open folder")
         self.folder_button.setToolTip("Show where it was written.")
         self.folder_button.setAutoDefault(False)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QToolButton, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.explore import Coloring
@@ -14,6 +14,7 @@ from napari_tsimcne.export import KINDS, Kind, default_name
 from napari_tsimcne.gui._fields import Choice, add_rows, form_layout, show_row, side_by_side
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.export._exporting import remembered_folder
 from napari_tsimcne.recipe import Objects
 from napari_tsimcne.runs import Run
@@ -70,8 +71,7 @@ class ExportTarget(QWidget):
         self.browse_button.setToolTip("Choose where to write.")
         self.browse_button.clicked.connect(self._browse)
         self._path_row = side_by_side(self.path, self.browse_button)
-        self.obstacle = QLabel()
-        self.obstacle.setWordWrap(True)
+        self.obstacle = Wrapped()
         self.overwrite = QCheckBox()
         self.overwrite.toggled.connect(self.changed)
         self._form = form_layout()

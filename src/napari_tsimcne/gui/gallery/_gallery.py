@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtWidgets import QLabel, QMenu, QStackedWidget, QVBoxLayout
+from qtpy.QtWidgets import QMenu, QStackedWidget, QVBoxLayout
 
 from napari_tsimcne.explore import (
     Exploration,
@@ -24,6 +24,7 @@ from napari_tsimcne.explore import (
 from napari_tsimcne.gui._panel import Panel
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.gallery._gallery_bar import (
     RANDOM,
     REPRESENTATIVE,
@@ -65,7 +66,7 @@ class Gallery(Panel):
         self.bar = GalleryBar(list(exploration.columns().columns), crops)
         self.pictures = PictureList(exploration, crops)
         self.pictures.set_picture_size(SIZE)
-        self.message = QLabel()
+        self.message = Wrapped()
         self._sorting, self._searching = Newest(self), Newest(self)
         self._build()
         self._connect()
@@ -111,10 +112,8 @@ class Gallery(Panel):
 
     def _build(self) -> None:
         self.setMinimumSize(*LEAST_SIZE)
-        nothing = QLabel(NOTHING)
+        nothing = Wrapped(NOTHING)
         nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for label in (nothing, self.message):
-            label.setWordWrap(True)
         self.message.hide()
         self.message.setContentsMargins(4, 0, 4, 0)
         self.stack = QStackedWidget()

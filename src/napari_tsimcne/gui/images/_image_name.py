@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from napari_tsimcne.gui.images._batches import is_stack
-from napari_tsimcne.gui.images._shown_files import file_in
+from napari_tsimcne.gui.images._shown_files import file_in, position_in
+
+MOST_CHARACTERS = 40
+"""Of a name over the images, so that it fits into a small window."""
 
 
 class ImageName:
@@ -33,14 +36,12 @@ class ImageName:
         self._write("")
 
     def _show(self, event: Any = None) -> None:
-        point = self._viewer.dims.point
         for layer in self._viewer.layers:
-            if is_stack(layer):
-                place = point[len(point) - layer.ndim] - layer.translate[0]
-                image = file_in(layer, round(place))
-                if image is not None:
-                    self._write(image.name)
-                    return
+            position = position_in(self._viewer, layer) if is_stack(layer) else None
+            image = None if position is None else file_in(layer, position)
+            if image is not None:
+                self._write(elided(image.name))
+                return
         self._write("")
 
     def _write(self, name: str) -> None:
@@ -49,3 +50,9 @@ class ImageName:
             return
         self._written = overlay.text = name
         overlay.visible = bool(name)
+
+
+def elided(name: str) -> str:
+    """Return a name with what is too long of it taken from its middle."""
+    left = MOST_CHARACTERS // 2
+    return name if len(name) <= MOST_CHARACTERS else f"{name[:left]}\u2026{name[1 - left :]}"

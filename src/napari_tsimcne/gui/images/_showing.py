@@ -8,10 +8,12 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
+import pint
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.images._batches import MOST_LAYERS, Batch
 from napari_tsimcne.gui.images._open import OPENING, Request
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
@@ -60,9 +62,7 @@ class ShowingJob(Job):
         self._answered.set()
 
     def _run(self) -> None:
-        # Where it is installed, dask imports it once napari is given an array, in a second.
-        with suppress(ImportError):
-            import_module("distributed")
+        _prepare()
         batches = self.request.batches(self._on_placing)
         self._tell(self.found, self.request.wanted.shown)
         layers = sum(batch.layers for batch in batches)
@@ -94,6 +94,15 @@ class ShowingJob(Job):
                 break
             chosen.append(batch)
         return chosen
+
+
+def _prepare() -> None:
+    """Do here what would hold the thread of the window when the first layer is added."""
+    # Where it is installed, dask imports it once napari is given an array, in a second.
+    with suppress(ImportError):
+        import_module("distributed")
+    # The units of lengths are parsed when the first is asked for, in two seconds.
+    pint.get_application_registry().Unit("micrometer")
 
 
 class Showing(QWidget):
@@ -275,8 +284,7 @@ class _Question(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = Wrapped()
         self.all_button, self.some_button, self.none_button = (
             QPushButton(text) for text in ("All", f"The first {MOST_LAYERS}", "None")
         )

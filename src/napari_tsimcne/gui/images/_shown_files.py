@@ -41,6 +41,13 @@ def file_in(layer: Layer, position: int) -> ImageSource | None:
     return images[position] if 0 <= position < len(images) else None
 
 
+def position_in(viewer: Any, stack: Layer) -> int | None:
+    """Return the position of the image that is seen of a stack; None where the slider is beyond."""
+    point = viewer.dims.point
+    position = round(point[len(point) - stack.ndim] - stack.translate[0])
+    return position if 0 <= position < len(_FILES.get(stack, [])) else None
+
+
 def forget_file(layer: Layer, key: Key) -> bool:
     """Let a layer count as showing an image no longer; return whether none is left in it."""
     images = _FILES.get(layer, [])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
 
 STEPS = 1000
@@ -22,8 +23,7 @@ class Progress(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.job: Job | None = None
-        self.text = QLabel()
-        self.text.setWordWrap(True)
+        self.text = Wrapped()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.cancel_button = QPushButton("Cancel")

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.explore import Exploration, Mode, find, written
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._newest import Newest
 
 HELP = """Find patches by what is known of them:
@@ -69,9 +70,7 @@ class FindBar(QWidget):
             "−", "Take what is found out of the selection (Alt+Enter)."
         )
         self.count = QLabel()
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message = Wrapped()
         self._lay_out()
         self._newest = Newest(self)
         self._newest.failed.connect(self._on_failed)

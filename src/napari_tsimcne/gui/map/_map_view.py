@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.gui._later import later
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.images._crops import Crops
 from napari_tsimcne.gui.map._find_bar import FindBar
 from napari_tsimcne.gui.map._legend import Legend
@@ -122,8 +123,7 @@ class MapView(QWidget):
         self.bar = MapBar(self.tools, exploration.history)
         self.find_bar, self.legend = FindBar(exploration), Legend(coloring)
         self._count, self._done = QLabel(), QLabel()
-        self._notice = QLabel(NO_MAP_YET)
-        self._notice.setWordWrap(True)
+        self._notice = Wrapped(NO_MAP_YET)
         self._notice.setContentsMargins(6, 2, 6, 2)
         self._notice.setVisible(not exploration.placed.any())
         self.legend_button = IconButton("legend", "Legend\nShow or hide the colours.", True)

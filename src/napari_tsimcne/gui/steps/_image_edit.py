@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QVBoxLayout
 
 from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.gui._fields import Choice, add_rows, double_spin, form_layout, side_by_side
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.steps._image_rows import Row, axes_options, lengths_of, named
 from napari_tsimcne.images import ImageSource
 
@@ -30,12 +31,10 @@ class ImageEdit(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self._ndim = 0
-        self.of = QLabel()
-        self.of.setWordWrap(True)
+        self.of = Wrapped()
         self.axes = Choice([], "What each axis is: T time, C channels, Z depth, Y rows, X columns.")
         self.axes.activated.connect(lambda index: self.axes_chosen.emit(self.axes.value))
-        self.lengths = QLabel()
-        self.lengths.setWordWrap(True)
+        self.lengths = Wrapped()
         self.size = double_spin(
             0, 100_000, 1, "", "Side of a pixel, from 0.0001. Of a layer, it sets its scale.",
             decimals=4,
@@ -60,7 +59,7 @@ class ImageEdit(QFrame):
     def show_rows(self, rows: Sequence[Row]) -> None:
         """Show what these rows are; without any, nothing can be mended."""
         self.setEnabled(bool(rows))
-        self.of.setText(f"<b>{_escaped(named(rows))}</b>" if rows else "Select images in the list.")
+        self.of.setText(named(rows) if rows else "Select images in the list.")
         self._show_axes(rows)
         images, reason = [], ""
         for row in rows:
@@ -126,7 +125,3 @@ def _guessed(row: Row) -> str:
         return row.guessed_axes
     except InputError:
         return ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")

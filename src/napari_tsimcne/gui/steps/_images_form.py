@@ -8,10 +8,9 @@ from typing import Any
 
 from napari.layers import Image, Labels
 from napari.layers import Points as PointsLayer
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QLabel,
     QVBoxLayout,
     QWidget,
 )
@@ -27,6 +26,7 @@ from napari_tsimcne.gui._fields import (
     show_row,
 )
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.images._open import images_of_files
 from napari_tsimcne.gui.images._showing import Showing
 from napari_tsimcne.gui.steps._image_edit import ImageEdit
@@ -128,15 +128,12 @@ class ImagesForm(QWidget):
         self.remove_button.clicked.connect(self.remove_files)
         self.showing = Showing(self._viewer)
         self.showing.lost.connect(self._on_lost)
-        self.showing.ended.connect(lambda: self._viewer.reset_view())
         self.edit = ImageEdit()
         self.edit.setVisible(False)
         self.edit_button.toggled.connect(self._on_edit)
         self.edit.axes_chosen.connect(self._mend_axes)
         self.edit.size_chosen.connect(self._mend_size)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
+        self.message = Wrapped()
         self.stop_button = push_button("Stop", "Open no further files.")
         self.stop_button.clicked.connect(self._stop)
         self.joining = Choice(
@@ -178,6 +175,7 @@ class ImagesForm(QWidget):
         self._on_ticks()
 
     def _on_ticks(self) -> None:
+        self.edit_button.setEnabled(bool(self._table.rows))
         self.joining.setEnabled(len(self.layers()) > 1)
         only_files = all(isinstance(row, FileRow) for row in self._table.rows)
         show_row(self._form, self.joining, not only_files)

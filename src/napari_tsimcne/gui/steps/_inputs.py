@@ -126,8 +126,8 @@ def with_labels(
         )
     if left and not candidates:
         raise InputError(
-            "there is no Labels layer: add one in which each object has a number of its own, or "
-            "cut patches on a grid"
+            "no objects yet: name label files, add a Labels layer in which each object has a "
+            "number of its own, or cut patches on a grid"
         )
     for name in left:
         linked = layers[name]

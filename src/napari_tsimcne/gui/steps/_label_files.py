@@ -10,7 +10,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QToolButton,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._sentences import capital, left_out
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._newest import Newest
 from napari_tsimcne.images import ImageSource, Opened, open_images
 
@@ -69,8 +69,7 @@ class LabelFiles(QWidget):
         menu.addAction("Folder...", self._choose_folder)
         button.setMenu(menu)
         button.setStyleSheet("QToolButton::menu-indicator { image: none; }")
-        self.state = QLabel()
-        self.state.setWordWrap(True)
+        self.state = Wrapped()
         self.state.setVisible(False)
         row = QHBoxLayout()
         row.addWidget(self.sources)

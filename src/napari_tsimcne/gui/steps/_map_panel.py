@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
-    QLabel,
     QMenu,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.gui._explorer import Explorer
 from napari_tsimcne.gui._fields import push_button
 from napari_tsimcne.gui._sentences import left_out
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.dialogs._moved import missing_text
 from napari_tsimcne.recipe import preset_text
 from napari_tsimcne.runs import is_run, missing_images, recent_runs
@@ -45,7 +45,7 @@ class MapPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._explorer: Explorer | None = None
-        self.left_out, self.missing = _label(), _label()
+        self.left_out, self.missing = Wrapped(), Wrapped()
         self.open_button = push_button("Open run...", "Show the map of a run folder.")
         self.open_button.clicked.connect(self._choose_run)
         self.recent_button = push_button("Recent runs", "Open one of the runs that were open last.")
@@ -160,10 +160,3 @@ class MapPanel(QWidget):
 def _where_runs_are() -> str:
     """Return the folder that holds the run that was open last; empty where there is none."""
     return next((str(run.parent) for run in recent_runs() if run.parent.is_dir()), "")
-
-
-def _label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
 from napari_tsimcne.gui._fields import add_rows, form_layout, with_button
 from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.steps._inputs import Inputs
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.patches import Measurement, measurement
@@ -54,10 +55,9 @@ class MetadataForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.details)
-        self.without_row, self.notes, self.columns = QLabel(), QLabel(), QLabel()
+        self.without_row, self.notes, self.columns = Wrapped(), Wrapped(), Wrapped()
         self.columns.setToolTip("What the columns became, as they can color and divide the map.")
         for label in (self.columns, self.notes, self.without_row):
-            label.setWordWrap(True)
             label.setVisible(False)
             layout.addWidget(label)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tsimcne.gui._fold import Heading
+from napari_tsimcne.gui._wrapped import Wrapped
 
 
 class Step(QWidget):
@@ -33,14 +31,8 @@ class Step(QWidget):
         font.setBold(True)
         self.heading.setFont(font)
         self.heading.toggled.connect(self.open)
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
+        self.summary = Wrapped(lines=2)
         self.summary.setContentsMargins(4, 0, 0, 2)
-        self.summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        # Room for two lines, also of one: a text that grows by a word would move all below it.
-        self.summary.setMinimumHeight(2 * self.summary.fontMetrics().lineSpacing() + 2)
-        self.summary.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.summary.hide()
         self.content = QWidget()
         self._fields = QVBoxLayout(self.content)

@@ -10,7 +10,6 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QLabel,
     QLineEdit,
     QSpinBox,
     QToolButton,
@@ -31,6 +30,7 @@ from napari_tsimcne.gui._fields import (
 )
 from napari_tsimcne.gui._fold import Fold
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.steps._training_time import TrainingTime
 from napari_tsimcne.recipe import (
@@ -106,10 +106,8 @@ class TrainForm(QWidget):
             "Where to train; auto takes a GPU where there is one. cuda: a GPU of NVIDIA (or AMD),\n"
             "mps: a GPU of Apple.",
         )
-        self.memory = QLabel()
-        self.memory.setWordWrap(True)
-        self.changed_text = QLabel()
-        self.changed_text.setWordWrap(True)
+        self.memory = Wrapped(lines=1)
+        self.changed_text = Wrapped()
         self.reset = QToolButton()
         self.reset.setText("Reset")
         self.reset.clicked.connect(self._reset)
@@ -117,12 +115,12 @@ class TrainForm(QWidget):
         preset.layout().setStretch(0, 1)
         form = form_layout()
         add_rows(form, [("Preset", preset)])
-        form.addRow("", self.changed_text)
         form.addRow(self.time)
         add_rows(form, [("Device", self.device)])
         form.addRow(self.memory)
         layout.addLayout(form)
         layout.addWidget(self._build_details())
+        layout.addWidget(self.changed_text)
         self._show_device()
 
     def _build_details(self) -> QWidget:
@@ -331,7 +329,7 @@ class TrainForm(QWidget):
     def _show_device(self) -> None:
         name = self.device_name
         device = next((d for d in self._devices if name in ("auto", d.name)), None)
-        self.memory.setVisible(device is not None)
+        self.memory.setText("")
         if device is not None:
             free, total = (round(n / GIBIBYTE) for n in (device.free_bytes, device.total_bytes))
             self.memory.setText(f"{device.title}; {free} of {total} GB free")

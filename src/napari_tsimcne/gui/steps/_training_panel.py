@@ -5,10 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -25,6 +23,7 @@ from napari_tsimcne.events import (
     RolledBack,
     readable_time,
 )
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.steps._loss_curve import LossCurve
 
 STEPS = 1000
@@ -62,20 +61,14 @@ class TrainingPanel(QWidget):
         buttons = QHBoxLayout()
         for button in (self.train_button, self.pause_button, self.stop_button):
             buttons.addWidget(button)
-        self.stage_label = QLabel()
+        self.stage_label = Wrapped(lines=2)
         self.stage_bar = QProgressBar()
         self.stage_bar.setRange(0, STEPS)
-        self.whole_label = QLabel()
+        self.whole_label = Wrapped(lines=2)
         self.bar = QProgressBar()
         self.bar.setRange(0, STEPS)
-        self.status = QLabel()
-        for label in (self.stage_label, self.whole_label, self.status):
-            label.setWordWrap(True)
-            # The panel is as wide as its column, however long a line or a word is.
-            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.status = Wrapped()
         for label in (self.stage_label, self.whole_label):
-            # Two lines always: what is below them, as Stop, stays where it is.
-            label.setMinimumHeight(2 * label.fontMetrics().lineSpacing())
             label.setAlignment(Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft)
         self.curve = LossCurve()
         layout = QVBoxLayout(self)
@@ -210,4 +203,4 @@ class TrainingPanel(QWidget):
         for widget in (self.whole_label, self.bar, self.stage_label, self.stage_bar):
             widget.setVisible(self._busy)
         self.status.setVisible(bool(self.status.text()))
-        self.curve.setVisible(self._training or bool(self.curve.stages))
+        self.curve.setVisible(self._busy or bool(self.curve.stages))

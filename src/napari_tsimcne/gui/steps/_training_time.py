@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_tsimcne.advice import (
     Answer,
@@ -13,6 +13,7 @@ from napari_tsimcne.advice import (
     Estimated,
 )
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.recipe import PRESETS
 
@@ -57,13 +58,12 @@ class TrainingTime(QWidget):
         self._soon.stop()
 
     def _build(self) -> None:
-        self.text, self.too_large = QLabel(), QLabel()
+        self.text, self.too_large = Wrapped(lines=2), Wrapped()
         self.use_fitting = QPushButton()
         self.use_fitting.clicked.connect(lambda: self.batch_wanted.emit(self._fitting))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for label in (self.text, self.too_large):
-            label.setWordWrap(True)
             layout.addWidget(label)
         layout.addWidget(self.use_fitting)
         self._show_fitting(None)
@@ -132,7 +132,7 @@ class TrainingTime(QWidget):
     def _show(self, wanted: EstimateAsked) -> None:
         answer = self._known[wanted]
         parts = ", ".join(f"{name} {rough(s)}" for name, s in answer.parts.items())
-        text = f"About {rough(answer.seconds)} here: {parts}; {answer.device}."
+        text = f"About {rough(answer.seconds)} here ({answer.device})."
         compared = _compared(wanted)
         if compared in self._known:
             text += f"\n{capital(compared.recipe.preset)}: "
@@ -141,6 +141,7 @@ class TrainingTime(QWidget):
             self._ask_about(compared)
         self.text.setText(text)
         self.text.setToolTip(
+            f"{capital(parts)}.\n"
             f"Measured by a few steps: {answer.images_per_second:,.0f} images a second.\n"
             "Other programs at work make it slower."
         )

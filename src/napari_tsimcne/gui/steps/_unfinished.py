@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.runs import UnfinishedRun, forget_run, unfinished_runs
 
 
@@ -25,8 +25,7 @@ class UnfinishedRuns(QFrame):
         self.setObjectName("unfinished")
         self.setStyleSheet("#unfinished { border: 1px solid #c98a1a; border-radius: 4px; }")
         self._run: UnfinishedRun | None = None
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = Wrapped()
         self.open_button = QPushButton()
         self.open_button.clicked.connect(self._on_open)
         self.dismiss_button = QPushButton("Not now")
@@ -47,13 +46,13 @@ class UnfinishedRuns(QFrame):
         self.setVisible(self._run is not None)
         if self._run is None:
             return
-        name, preset = escape(self._run.folder.name), escape(self._run.preset)
+        name, preset = self._run.folder.name, self._run.preset
         if self._run.state == "training":
-            self.label.setText(f"The run <b>{name}</b> ({preset}) is still being trained.")
+            self.label.setText(f"The run '{name}' ({preset}) is still being trained.")
             self.open_button.setText("Show it")
             self.open_button.setToolTip("Show this run, and how its map forms.")
         else:
-            self.label.setText(f"The training of <b>{name}</b> ({preset}) was cut off.")
+            self.label.setText(f"The training of '{name}' ({preset}) was cut off.")
             self.open_button.setText("Resume")
             self.open_button.setToolTip(
                 "Open this run and train on from its last checkpoint, at most a minute old."

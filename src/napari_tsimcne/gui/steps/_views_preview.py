@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tsimcne.advice import Answer, ViewsAsked, ViewsMade
 from napari_tsimcne.gui._sentences import capital
+from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.images._crops import pixmap
 from napari_tsimcne.gui.jobs._advisor import Advisor
 from napari_tsimcne.gui.steps._patch_sample import PatchSample
@@ -90,8 +91,7 @@ class ViewsPreview(QWidget):
         bar.addStretch()
         bar.addWidget(self.again)
         self.grid = _Grid()
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = Wrapped()
         for widget in (self.bar, self.grid, self.message):
             layout.addWidget(widget)
 
