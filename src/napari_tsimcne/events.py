@@ -32,6 +32,13 @@ class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
 
+class Preparing(_Event):
+    """Something that takes a while is done before the first step; ``text`` says what."""
+
+    kind: Literal["preparing"] = "preparing"
+    text: str
+
+
 class Prepared(_Event):
     """The network is built and the data is open.
 
@@ -169,7 +176,7 @@ class Failed(_Event):
 
 
 Event = (
-    Prepared | Progress | EpochEnded | MapMoved | Saved | Paused | Resumed | RolledBack
+    Preparing | Prepared | Progress | EpochEnded | MapMoved | Saved | Paused | Resumed | RolledBack
     | Noted | Embedding | Finished | Failed
 )  # fmt: skip
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 from driving import add_dock, drag, mapped, needs_display, open_run, to_canvas, wait_for_images
+from hypothesis import given
+from hypothesis import strategies as st
 from linking import around, canvas, click, lasso, noise, seen, selected, world_of
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -15,7 +17,7 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.gui.images import _showing
 from napari_tsimcne.gui.images._batches import MOST_LAYERS
-from napari_tsimcne.gui.images._image_name import MOST_CHARACTERS, ImageName, elided
+from napari_tsimcne.gui.images._image_name import ImageName, elided
 from napari_tsimcne.gui.images._image_view import ImageView
 from napari_tsimcne.gui.images._open import images_of_run, link_images, show_now
 from napari_tsimcne.gui.images._outlines import IMAGE_AXIS
@@ -111,14 +113,21 @@ def test_a_long_name_over_the_images_loses_its_middle(viewer, files, run):
     link_images(viewer, run)
     viewer.dims.set_point(0, 3)
     assert viewer.text_overlay.text == "03.ome.tif"
+    # As long as its place is wide.
+    viewer.canvas.size = 300, 96
+    assert viewer.text_overlay.text == "03.o\N{HORIZONTAL ELLIPSIS}tif"
+    viewer.canvas.size = 300, 200
+    assert viewer.text_overlay.text == "03.ome.tif"
     names.release()
     assert not viewer.text_overlay.text
-    long = "".join(map(chr, range(0x100, 0x200)))
-    short = elided(long)
-    assert (
-        len(short) == MOST_CHARACTERS and long.startswith(short[:10]) and long.endswith(short[-10:])
-    )
-    assert elided("x" * MOST_CHARACTERS) == "x" * MOST_CHARACTERS
+
+
+@given(st.text(), st.integers(3, 40))
+def test_an_elided_name_begins_and_ends_as_it_does(name, most):
+    short = elided(name, most)
+    begin, mark, end = short.partition("\N{HORIZONTAL ELLIPSIS}")
+    assert short == name or (len(short) == most and mark and len(name) > most)
+    assert name.startswith(begin) and (name.endswith(end) or "\N{HORIZONTAL ELLIPSIS}" in name)
 
 
 def test_the_first_image_and_time_are_shown_first(viewer, link, tmp_path):

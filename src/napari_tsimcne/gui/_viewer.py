@@ -12,6 +12,11 @@ def camera_of(viewer: Any) -> Any:
     return getattr(viewer, "scene", viewer).camera
 
 
+def canvas_of(viewer: Any) -> Any:
+    """Return the canvas of a viewer, with its ``size`` (height, width); None in older napari."""
+    return getattr(viewer, "canvas", None)
+
+
 def fit_layers(viewer: Any, layers: Sequence[Any]) -> None:
     """Fit the view to some layers; older versions of napari fit it to all."""
     try:

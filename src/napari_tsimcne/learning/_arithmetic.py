@@ -10,7 +10,7 @@ import torch
 
 from napari_tsimcne.control import Control
 from napari_tsimcne.errors import TrainingError
-from napari_tsimcne.events import Event
+from napari_tsimcne.events import Event, Preparing
 from napari_tsimcne.learning._checkpoint import TrainingState
 from napari_tsimcne.learning._device import (
     BFLOAT16_DEVICES,
@@ -24,7 +24,7 @@ from napari_tsimcne.learning._device import (
 from napari_tsimcne.learning._pausing import PausePoint
 from napari_tsimcne.learning._views import Views
 from napari_tsimcne.learning._world import World
-from napari_tsimcne.recipe import Recipe
+from napari_tsimcne.recipe import Recipe, Stage
 
 COMPILED_FROM = 600.0
 """Seconds of training with the whole network from which compiling it may pay."""
@@ -80,8 +80,12 @@ def choose_arithmetic(
     control: Control,
 ) -> Generator[Event, None, None]:
     """Let the network run by what is pinned, else by what is faster on so many patches."""
+    world = pause_point.world
+    timed = _timed(views, recipe, patches, pins, world)
+    if any(timed):
+        yield Preparing(text="timing which arithmetic is fastest here")
     chosen = yield from pause_point.during(
-        lambda check: _fastest(views, recipe, patches, pause_point.world, pins, check), control
+        lambda check: _fastest(views, recipe, patches, world, pins, timed, check), control
     )
     if chosen is not None:
         views.precision, views.compiled = chosen
@@ -100,31 +104,56 @@ def compiles_again(
     return (yield from pause_point.during(tried, control)) is not False
 
 
+class _Timed(NamedTuple):
+    precision: bool
+    compiling: bool
+
+
+def _timed(views: Views, recipe: Recipe, patches: int, pins: Pins, world: World) -> _Timed:
+    """Return what is chosen by timing: nothing of the shortest trainings, nor what is pinned.
+
+    Processes that share batches do without compiling.
+    """
+    device = views.random.device
+    if device.type not in BFLOAT16_DEVICES or views_drawn(recipe, patches) < SHORT:
+        return _Timed(False, False)
+    return _Timed(
+        precision=pins.precision is None and recipe.precision == "auto",
+        compiling=pins.compiled is None and bool(_whole(recipe)) and world.size == 1,
+    )
+
+
+def _whole(recipe: Recipe) -> list[Stage]:
+    """Stages in which the whole network is trained."""
+    return [stage for stage in recipe.running_stages if not stage.cached]
+
+
 def _fastest(
-    views: Views, recipe: Recipe, patches: int, world: World, pins: Pins, check: Check
+    views: Views,
+    recipe: Recipe,
+    patches: int,
+    world: World,
+    pins: Pins,
+    timed: _Timed,
+    check: Check,
 ) -> tuple[Precision, bool]:
     """Return the faster of float32 and bfloat16, and whether compiling pays, as timed.
 
     Compiling takes about a minute: where the whole network is to train for a short time only,
-    it is not tried. Processes that share batches do without. Of the shortest trainings nothing
-    is timed, nor what is pinned. The network stays as it is: a copy is timed.
+    it is not tried. The network stays as it is: a copy is timed.
     """
     precision = views.precision.with_bfloat16(pins.precision == "bfloat16")
-    whole = [stage for stage in recipe.running_stages if not stage.cached]
-    device = views.random.device
-    short = views_drawn(recipe, patches) < SHORT
-    time_precision = pins.precision is None and recipe.precision == "auto" and not short
-    time_compiling = pins.compiled is None and not short and bool(whole) and world.size == 1
-    if device.type not in BFLOAT16_DEVICES or not (time_precision or time_compiling):
+    if not any(timed):
         return precision, bool(pins.compiled)
     few = views.example(TIMED_VIEWS)
     model = copy.deepcopy(views.model).train()
-    if time_precision:
+    if timed.precision:
         faster = fastest_precision(model, few, check)
         bfloat16 = bool(world.agree(int(faster.name == "bfloat16")))
         precision = faster.with_bfloat16(bfloat16)
-    if not time_compiling:
+    if not timed.compiling:
         return precision, bool(pins.compiled)
+    whole = _whole(recipe)
     drawn = 2 * patches * sum(stage.passes(patches) * stage.epochs for stage in whole)
     seconds = step_seconds(model, few, precision, check)
     if seconds * drawn / len(few) <= COMPILED_FROM:

@@ -55,7 +55,9 @@ def train_in_terminal(
 
         def show(event: Event) -> None:
             nonlocal finished
-            if event.kind == "prepared":
+            if event.kind == "preparing":
+                update(0, 1, event.text)
+            elif event.kind == "prepared":
                 if event.resumed:
                     console.print("Going on where it was cut off", highlight=False)
                 compiled = ", compiled" if event.compiled else ""

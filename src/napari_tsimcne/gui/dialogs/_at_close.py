@@ -10,17 +10,16 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QMessageBox,
-    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_tsimcne.events import Embedding, Event, Progress, readable_time
+from napari_tsimcne.gui._bar import Bar
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
 
 AtClose = Literal["go on", "stop", "cancel"]
-STEPS = 1000
 WIDTH = 420
 
 
@@ -63,9 +62,8 @@ class Stopping(QDialog):
         self.setMinimumWidth(WIDTH)
         self._begun = monotonic()
         self._doing = "Stopping after this step"
-        self.text, self.bar = Wrapped(lines=3), QProgressBar()
-        # Without a number of steps it shows that something is done.
-        self.bar.setRange(0, 0)
+        self.text, self.bar = Wrapped(lines=3), Bar(says=True)
+        self.bar.wait()
         self.buttons = QDialogButtonBox()
         role = QDialogButtonBox.ButtonRole
         self.quit_now = self.buttons.addButton("Quit now", role.AcceptRole)
@@ -90,17 +88,13 @@ class Stopping(QDialog):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Embedding):
             self._doing = "Drawing the map of all patches"
-            self._fill(event.fraction)
+            self.bar.advance(event.fraction)
         elif isinstance(event, Progress):
             at = f"epoch {event.epoch} of {event.epochs}"
             self._doing = f"Making the map, stage {event.stage}: {at}"
             done = (event.epoch - 1 + event.step / max(event.steps, 1)) / max(event.epochs, 1)
-            self._fill(done)
+            self.bar.advance(done)
         self._show()
-
-    def _fill(self, fraction: float) -> None:
-        self.bar.setRange(0, STEPS)
-        self.bar.setValue(round(STEPS * fraction))
 
     def _show(self) -> None:
         waited = readable_time(monotonic() - self._begun)

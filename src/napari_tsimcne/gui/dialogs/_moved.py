@@ -10,21 +10,18 @@ from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_tsimcne.gui._bar import Bar
 from napari_tsimcne.gui._sentences import capital, listed
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
 from napari_tsimcne.runs import ImageRecord, Run, extended, locate_images, missing_images
 
 WIDTH = 420
-STEPS = 1000
-"""Width of the dialog in pixels, and steps of its bar."""
-
 _left_alone: set[Path] = set()
 """Runs whose images the user does not want to look for in this session."""
 
@@ -99,7 +96,7 @@ class FindImages(QDialog):
         self.setWindowTitle("Images not found")
         self.setMinimumWidth(WIDTH)
         self.text = Wrapped()
-        self.bar = QProgressBar()
+        self.bar = Bar(says=True)
         self.folder_button = QPushButton("Choose folder...")
         self.folder_button.setDefault(True)
         self.folder_button.clicked.connect(self._choose)
@@ -145,8 +142,7 @@ class FindImages(QDialog):
         self.job.cancelled.connect(self._on_cancelled)
         # It goes on no longer than this dialog is there.
         self.destroyed.connect(self.job.close)
-        self.bar.setRange(0, 0)
-        self.bar.setFormat("")
+        self.bar.wait()
         self._tell(f"Looking in {folder}")
         self.job.start()
 
@@ -154,9 +150,8 @@ class FindImages(QDialog):
         return QFileDialog.getExistingDirectory(self, "Folder with the images of the run")
 
     def _on_placing(self, what: str, done: int, total: int) -> None:
-        self.bar.setRange(0, STEPS if total else 0)
-        self.bar.setValue(STEPS * done // max(total, 1))
-        self.bar.setFormat(f"{what}: {done:,} of {total:,}" if total else f"{what}: {done:,}")
+        much = f"{done:,} of {total:,}" if total else f"{done:,}"
+        self.bar.count(done, total, f"{what}: {much}")
 
     def _on_searched(self, run: Run) -> None:
         """Close where all are found; say what is still missing otherwise."""

@@ -10,7 +10,6 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.explore import Coloring, Exploration
 from napari_tsimcne.export import Written
+from napari_tsimcne.gui._bar import Bar
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.export._export_kinds import KindList
@@ -30,8 +30,6 @@ from napari_tsimcne.images import ImageSource
 from napari_tsimcne.runs import Run
 
 CHOICES_WIDTH = 480
-STEPS = 1000
-"""Width of the choices in pixels, and steps of the bar."""
 
 
 class ExportDialog(QDialog):
@@ -88,7 +86,7 @@ class ExportDialog(QDialog):
         self.folder_button.setToolTip("Show where it was written.")
         self.folder_button.setAutoDefault(False)
         self.folder_button.clicked.connect(self._open_folder)
-        self.bar = QProgressBar()
+        self.bar = Bar(says=True)
         self.export_button, self.close_button = QPushButton("Export"), QPushButton("Close")
         self.export_button.setDefault(True)
         self.export_button.clicked.connect(self.export)
@@ -152,8 +150,7 @@ class ExportDialog(QDialog):
         self.job.cancelled.connect(self._on_cancelled)
         # It goes on no longer than this dialog is there.
         self.destroyed.connect(self.job.close)
-        self.bar.setRange(0, 0)
-        self.bar.setFormat("")
+        self.bar.wait()
         self._refresh()
         self.close_button.setFocus()
         self.job.start()
@@ -183,9 +180,7 @@ class ExportDialog(QDialog):
             self.job = None
 
     def _on_placing(self, what: str, done: int, total: int) -> None:
-        self.bar.setRange(0, STEPS)
-        self.bar.setValue(STEPS * done // max(total, 1))
-        self.bar.setFormat(f"{what}: {done:,} of {total:,}")
+        self.bar.count(done, total, f"{what}: {done:,} of {total:,}")
 
     def _on_written(self, written: Written) -> None:
         self.written = written

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_tsimcne.gui._viewer import canvas_of
 from napari_tsimcne.gui.images._batches import is_stack
 from napari_tsimcne.gui.images._shown_files import file_in, position_in
 
-MOST_CHARACTERS = 40
-"""Of a name over the images, so that it fits into a small window."""
+CHARACTERS = 24
+"""Of a name over images whose width is not known."""
+
+CHARACTER_WIDTH = 1.2
+"""Of the font of a name, in its size: rather too wide than too narrow."""
 
 
 class ImageName:
@@ -22,10 +26,13 @@ class ImageName:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer, self._written = viewer, ""
-        self._events = (
+        self._events = [
             viewer.dims.events.current_step, viewer.layers.events.inserted,
             viewer.layers.events.removed,
-        )  # fmt: skip
+        ]  # fmt: skip
+        canvas = canvas_of(viewer)
+        if canvas is not None:
+            self._events.append(canvas.events.size)
         for event in self._events:
             event.connect(self._show)
 
@@ -40,9 +47,16 @@ class ImageName:
             position = position_in(self._viewer, layer) if is_stack(layer) else None
             image = None if position is None else file_in(layer, position)
             if image is not None:
-                self._write(elided(image.name))
+                self._write(elided(image.name, self._room()))
                 return
         self._write("")
+
+    def _room(self) -> int:
+        """How many characters lie side by side over the images."""
+        canvas = canvas_of(self._viewer)
+        if canvas is None:
+            return CHARACTERS
+        return int(canvas.size[1] / (CHARACTER_WIDTH * self._viewer.text_overlay.font_size))
 
     def _write(self, name: str) -> None:
         overlay = self._viewer.text_overlay
@@ -52,7 +66,9 @@ class ImageName:
         overlay.visible = bool(name)
 
 
-def elided(name: str) -> str:
-    """Return a name with what is too long of it taken from its middle."""
-    left = MOST_CHARACTERS // 2
-    return name if len(name) <= MOST_CHARACTERS else f"{name[:left]}\u2026{name[1 - left :]}"
+def elided(name: str, most: int) -> str:
+    """Return a name of at most so many characters, its middle taken out where it is longer."""
+    if len(name) <= most:
+        return name
+    begin = max(most, 3) // 2
+    return f"{name[:begin]}\N{HORIZONTAL ELLIPSIS}{name[begin + 1 - max(most, 3) :]}"

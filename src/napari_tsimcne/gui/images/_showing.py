@@ -10,14 +10,14 @@ from typing import Any
 
 import pint
 from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_tsimcne.errors import InputError, sentence
+from napari_tsimcne.gui._bar import Bar
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.images._batches import MOST_LAYERS, Batch
 from napari_tsimcne.gui.images._open import OPENING, Request
 from napari_tsimcne.gui.jobs._job import CancelledError, Job
-from napari_tsimcne.gui.jobs._progress import STEPS
 
 SHOWING = "Showing images"
 
@@ -131,8 +131,7 @@ class Showing(QWidget):
         self._read = True
         self._done = self._total = 0
         self.text = QLabel(OPENING)
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
+        self.bar = Bar()
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Show no further images; the map stays.")
         self.cancel_button.clicked.connect(self.cancel)
@@ -207,9 +206,7 @@ class Showing(QWidget):
         self._tell(SHOWING, 0, layers)
 
     def _tell(self, what: str, done: int, total: int) -> None:
-        # A bar without an end moves to and fro.
-        self.bar.setRange(0, STEPS if total else 0)
-        self.bar.setValue(STEPS * done // max(total, 1))
+        self.bar.count(done, total)
         self.text.setText(f"{what}: {done:,} of {total:,}" if done else what)
 
     def _on_found(self, shown: Any) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, QProcess, QProcessEnvironment
+from qtpy.QtCore import QCoreApplication, QObject, QProcess, QProcessEnvironment
 
 from napari_tsimcne.advice import Answer, Question, Refused, parse_answer
 
@@ -51,9 +51,15 @@ class Advisor(QObject):
         self._waiting, self._answering = {}, None
         child, self._child = self._child, None
         if child is not None:
-            child.blockSignals(True)
+            for signal in (
+                child.readyReadStandardOutput, child.readyReadStandardError, child.finished,
+                child.errorOccurred,
+            ):  # fmt: skip
+                signal.disconnect()
+            # A large process takes a while to end: it is not waited for.
+            child.setParent(QCoreApplication.instance())
+            child.finished.connect(child.deleteLater)
             child.kill()
-            child.waitForFinished(1000)
 
     # --- the child ----------------------------------------------------------------------------
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_tsimcne.gui._bar import Bar
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.jobs._job import Job
-
-STEPS = 1000
-"""Of the bar."""
 
 
 class Progress(QWidget):
@@ -24,8 +22,7 @@ class Progress(QWidget):
         super().__init__()
         self.job: Job | None = None
         self.text = Wrapped()
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
+        self.bar = Bar()
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop, and leave all as it was.")
         self.cancel_button.clicked.connect(self.cancel)
@@ -68,9 +65,7 @@ class Progress(QWidget):
     def _show(self, what: str, done: int, total: int) -> None:
         if self.job is None or not self.cancel_button.isEnabled():
             return
-        # A bar without an end moves to and fro.
-        self.bar.setRange(0, STEPS if total else 0)
-        self.bar.setValue(STEPS * done // max(total, 1))
+        self.bar.count(done, total)
         self.text.setText(f"{what}: {done:,} of {total:,}" if total else what)
 
     # Signals of a job come from its thread: a method brings them into that of the window.

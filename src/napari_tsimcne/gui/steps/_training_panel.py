@@ -5,7 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -18,16 +17,16 @@ from napari_tsimcne.events import (
     Noted,
     Paused,
     Prepared,
+    Preparing,
     Progress,
     Resumed,
     RolledBack,
     readable_time,
 )
+from napari_tsimcne.gui._bar import Bar
+from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.steps._loss_curve import LossCurve
-
-STEPS = 1000
-"""Of a bar."""
 
 
 class TrainingPanel(QWidget):
@@ -62,11 +61,9 @@ class TrainingPanel(QWidget):
         for button in (self.train_button, self.pause_button, self.stop_button):
             buttons.addWidget(button)
         self.stage_label = Wrapped(lines=2)
-        self.stage_bar = QProgressBar()
-        self.stage_bar.setRange(0, STEPS)
+        self.stage_bar = Bar(says=True)
         self.whole_label = Wrapped(lines=2)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, STEPS)
+        self.bar = Bar(says=True)
         self.status = Wrapped()
         for label in (self.stage_label, self.whole_label):
             label.setAlignment(Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft)
@@ -90,28 +87,30 @@ class TrainingPanel(QWidget):
         """Show that patches are being cut, or a training is being started."""
         self._busy, self._training = True, False
         self._paused = self._stopping = False
-        self.stage_bar.setValue(0)
+        self.stage_bar.advance(0)
         self.whole_label.setText("")
         self.stage_label.setText("")
-        self._wait()
+        self.bar.wait()
         self.curve.clear()
         self.tell(text)
 
     def show_cutting(self, what: str, done: int, total: int) -> None:
         """Show how many patches are placed or cut."""
-        self._advance(done / max(total, 1))
+        self.bar.advance(done / max(total, 1))
         self.whole_label.setText(f"{what}: {done:,} of {total:,}")
 
     def show_training(self) -> None:
         """Show that the child trains, and can be paused."""
         self._training = True
-        self._wait()
+        self.bar.wait()
         self.whole_label.setText("Starting")
         self.tell("")
 
     def show_event(self, event: Event) -> None:
         """Show what a training tells."""
-        if isinstance(event, Prepared):
+        if isinstance(event, Preparing):
+            self.whole_label.setText(capital(event.text))
+        elif isinstance(event, Prepared):
             self._training = True
             self._refresh()
             self.whole_label.setText(f"Training on {event.device}")
@@ -155,8 +154,8 @@ class TrainingPanel(QWidget):
             f"Stage {event.stage_number} of {event.stages}, {event.stage}: "
             f"epoch {event.epoch} of {event.epochs}"
         )
-        self.stage_bar.setValue(round(STEPS * done))
-        self._advance(event.fraction)
+        self.stage_bar.advance(done)
+        self.bar.advance(event.fraction)
         if event.seconds_left is None:
             self.whole_label.setText("Whole training: measuring how long it takes")
         else:
@@ -167,19 +166,11 @@ class TrainingPanel(QWidget):
     def _show_embedding(self, event: Embedding) -> None:
         what = f"the images of {event.addition}" if event.addition else "all patches"
         self.stage_label.setText(f"Putting {what} onto the map")
-        self.stage_bar.setValue(round(STEPS * event.fraction))
+        self.stage_bar.advance(event.fraction)
         if event.whole is not None:
-            self._advance(event.whole)
+            self.bar.advance(event.whole)
         if event.seconds_left is not None:
             self.whole_label.setText(f"Whole training: {readable_time(event.seconds_left)} left")
-
-    def _wait(self) -> None:
-        """Show that something is done of which it is not known yet how far it is."""
-        self.bar.setRange(0, 0)
-
-    def _advance(self, fraction: float) -> None:
-        self.bar.setRange(0, STEPS)
-        self.bar.setValue(round(STEPS * fraction))
 
     def _on_pause(self) -> None:
         if self._training and not self._paused:
