@@ -40,9 +40,10 @@ class Bar(QProgressBar):
 
     def wait(self, text: str = "") -> None:
         """Show that something is done of which it is not known yet how far it is, and a text."""
+        if not self.waiting:
+            self.advance(0)
+            self.setTextVisible(True)
         self.waiting, self._text = True, text
-        self.setValue(0)
-        self.setTextVisible(True)
         self._next()
         self._turn.start()
 
@@ -51,8 +52,11 @@ class Bar(QProgressBar):
         self.waiting = False
         self._turn.stop()
         self.setTextVisible(self._says)
+        # Qt would draw the window before it goes on, canvases and all.
+        self.setUpdatesEnabled(False)
         self.setValue(round(STEPS * fraction))
         self.setFormat(text)
+        self.setUpdatesEnabled(True)
 
     def count(self, done: int, total: int, text: str = "") -> None:
         """Show how much is done, and a text; without a total, that something is done."""

@@ -21,7 +21,12 @@ from napari_tsimcne.images._geometry import World, corners, layer_matrix, transf
 from napari_tsimcne.images._grey import grey_as_one, in_one_form, one_channel, with_colours
 from napari_tsimcne.images._join import check_alike, join_channels
 from napari_tsimcne.images._labels import check_labels, named_alike, pair_labels
-from napari_tsimcne.images._layers import from_layer, guess_axes, labels_from_layer
+from napari_tsimcne.images._layers import (
+    from_layer,
+    guess_axes,
+    labels_along,
+    labels_from_layer,
+)
 from napari_tsimcne.images._names import (
     KIND_OF_ENDING,
     NameIndex,
@@ -79,6 +84,7 @@ __all__ = [
     "is_about_wells",
     "join_channels",
     "label_image",
+    "labels_along",
     "labels_from_layer",
     "layer_matrix",
     "named_alike",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
     InputError
         Where the axes do not fit the layer.
     """
-    arrays = list(layer.data) if layer.multiscale else [layer.data]
+    arrays = _levels_of(layer)
     axes = (axes or guess_axes(layer)).upper()
     alpha = None
     if layer.rgb:
@@ -38,30 +39,39 @@ def from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
         if arrays[0].shape[-1] == 4:
             alpha = arrays[0][..., 3]
             arrays = [array[..., :3] for array in arrays]
-    image = _source(layer, arrays, axes)
-    return image if alpha is None else replace(image, alpha=_held(alpha))
+    image = _source(layer.name, [_whole(a) for a in arrays], axes, _pixels(layer, axes))
+    return image if alpha is None else replace(image, alpha=_whole(alpha).load)
 
 
-def labels_from_layer(
-    layer: Any, *, axes: str | None = None, position: int | None = None
-) -> ImageSource:
+def labels_from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
     """Take a napari Labels layer as an image of whole numbers without channels.
 
-    ``axes`` as for `from_layer`, where no axis is channels. ``position``: of one image along the
-    first axis of a layer that shows several; ``axes`` are without it.
+    ``axes`` as for `from_layer`, where no axis is channels.
 
     Raises
     ------
     InputError
         Where the axes do not fit the layer, or one of them is channels.
     """
-    arrays = list(layer.data) if layer.multiscale else [layer.data]
-    if position is not None:
-        arrays = [array[position] for array in arrays]
-    axes = (axes or _guess(layer, channels=False)).upper()
-    if "C" in axes:
+    axes = _without_channels(layer, axes or _guess(layer, channels=False))
+    arrays = [_whole(array) for array in _levels_of(layer)]
+    return _source(layer.name, arrays, axes, _pixels(layer, axes))
+
+
+def labels_along(layer: Any, positions: Sequence[int], *, axes: str) -> list[ImageSource]:
+    """Take a napari Labels layer as label images that lie along its first axis.
+
+    ``axes`` are without that axis, else as for `labels_from_layer`.
+    """
+    axes = _without_channels(layer, axes)
+    arrays, pixels = _levels_of(layer), _pixels(layer, axes)
+    return [_source(layer.name, [_part(a, at) for a in arrays], axes, pixels) for at in positions]
+
+
+def _without_channels(layer: Any, axes: str) -> str:
+    if "C" in axes.upper():
         raise InputError(f"the labels '{layer.name}' have channels: name that axis T or Z")
-    return _source(layer, arrays, axes)
+    return axes.upper()
 
 
 def guess_axes(layer: Any) -> str:
@@ -92,31 +102,62 @@ def _guess(layer: Any, *, channels: bool) -> str:
     return "".join(letter or "" for letter in letters)
 
 
-def _source(layer: Any, arrays: list[Any], axes: str) -> ImageSource:
-    shape = tuple(int(n) for n in arrays[0].shape)
-    image = ImageSource(
-        name=layer.name,
-        axes=axes,
-        shape=shape,
-        dtype=np.dtype(arrays[0].dtype),
-        channel_names=default_channel_names(axes, shape) if set("CS") & set(axes)
-        else (layer.name,),
-        load=_held(arrays[0]),
-    )  # fmt: skip
-    y, x = axes.index("Y"), axes.index("X")
+class _Array(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    load: Callable[[], Any]
+
+
+class _Pixels(NamedTuple):
+    size: tuple[float, float]
+    unit: str
+    note: str
+
+
+def _levels_of(layer: Any) -> list[Any]:
+    return list(layer.data) if layer.multiscale else [layer.data]
+
+
+def _whole(array: Any) -> _Array:
+    return _Array(_shape(array.shape), np.dtype(array.dtype), lambda: array)
+
+
+def _part(array: Any, position: int) -> _Array:
+    """Return the part of an array at a position along its first axis, which is not read yet."""
+    return _Array(_shape(array.shape[1:]), np.dtype(array.dtype), lambda: array[position])
+
+
+def _shape(lengths: Iterable[Any]) -> tuple[int, ...]:
+    return tuple(int(n) for n in lengths)
+
+
+def _pixels(layer: Any, axes: str) -> _Pixels:
     # The first axis of the layer may count images.
     further = max(0, layer.ndim - len(axes))
-    size, unit, note = layer_pixel_size(layer, y + further, x + further)
-    notes: tuple[str, ...] = (note,) if note else ()
-    levels = tuple(
-        Level((int(a.shape[y]), int(a.shape[x])), _held(a))
-        for a in arrays[1:]
-        if a.dtype == arrays[0].dtype and is_reduced_copy(axes, shape, a.shape)
+    y, x = axes.index("Y"), axes.index("X")
+    return _Pixels(*layer_pixel_size(layer, y + further, x + further))
+
+
+def _source(name: str, arrays: Sequence[_Array], axes: str, pixels: _Pixels) -> ImageSource:
+    first = arrays[0]
+    channels = set("CS") & set(axes)
+    image = ImageSource(
+        name=name,
+        axes=axes,
+        shape=first.shape,
+        dtype=first.dtype,
+        channel_names=default_channel_names(axes, first.shape) if channels else (name,),
+        load=first.load,
+        pixel_size=pixels.size,
+        unit=pixels.unit,
     )
+    y, x = axes.index("Y"), axes.index("X")
+    levels = tuple(
+        Level((array.shape[y], array.shape[x]), array.load)
+        for array in arrays[1:]
+        if array.dtype == first.dtype and is_reduced_copy(axes, first.shape, array.shape)
+    )
+    notes: tuple[str, ...] = (pixels.note,) if pixels.note else ()
     if len(levels) < len(arrays) - 1:
         notes += (levels_left_out(len(arrays) - 1 - len(levels), len(arrays) - 1),)
-    return replace(image, levels=levels, pixel_size=size, unit=unit, notes=notes)
-
-
-def _held(array: Any) -> Any:
-    return lambda: array
+    return replace(image, levels=levels, notes=notes) if levels or notes else image

@@ -25,6 +25,7 @@ from napari_tsimcne.images import (
     from_layer,
     in_one_form,
     join_channels,
+    labels_along,
     labels_from_layer,
     named_alike,
     pair_labels,
@@ -129,8 +130,8 @@ def with_labels(
             "no objects yet: name label files, add a Labels layer in which each object has a "
             "number of its own, or cut patches on a grid"
         )
-    for name in left:
-        linked = layers[name]
+    for names in _sharing_layers({name: layers[name] for name in left}):
+        name, linked = names[0], layers[names[0]]
         own = _labels_over(name, linked, candidates, world) if layer is None else layer
         off = _off(own, _axes_of_labels(own, linked) or "YX", linked, world)
         if off > OFF:
@@ -139,10 +140,19 @@ def with_labels(
                 f"are up to {off:,.4g} pixels off; give both the same scale and place, or choose "
                 "the one over each image"
             )
-        source = _labels_of(own, linked, name)
-        labels[name] = as_labels(source, number_objects)
-        layers[name] = linked.with_labels(own, labels[name])
+        sources = _labels_of(own, [layers[name] for name in names], names)
+        for name, source in zip(names, sources, strict=True):
+            labels[name] = as_labels(source, number_objects)
+            layers[name] = layers[name].with_labels(own, labels[name])
     return Inputs(inputs.images, layers, labels=labels)
+
+
+def _sharing_layers(layers: Mapping[str, LinkedLayer]) -> list[list[str]]:
+    """Group images by the layers that show them."""
+    found: dict[tuple[Layer, ...], list[str]] = {}
+    for name, linked in layers.items():
+        found.setdefault((linked.layer, *linked.channels), []).append(name)
+    return list(found.values())
 
 
 def lie_under_labels(inputs: Inputs, layer: Labels | None, candidates: Sequence[Labels]) -> bool:
@@ -242,22 +252,26 @@ def _notes_of_points(
     return tuple(dict.fromkeys(notes))
 
 
-def _labels_of(layer: Labels, linked: LinkedLayer, name: str) -> ImageSource:
-    """Take a Labels layer as the label image of an image; of images that share layers its part."""
-    axes = _axes_of_labels(layer, linked)
-    if not linked.stacked:
-        return labels_from_layer(layer, axes=axes)
+def _labels_of(
+    layer: Labels, linked: Sequence[LinkedLayer], names: Sequence[str]
+) -> list[ImageSource]:
+    """Take a Labels layer as the label images of images that share their layers."""
+    axes = _axes_of_labels(layer, linked[0])
+    if not linked[0].stacked:
+        return [labels_from_layer(layer, axes=axes)] * len(linked)
     if axes is None or IMAGE_AXIS not in axes:
         raise InputError(
-            f"the Labels layer '{layer.name}' lacks the axis along which '{name}' is one of "
-            f"several images: add one with {linked.layer.ndim} axes, or choose label files"
+            f"the Labels layer '{layer.name}' lacks the axis along which '{names[0]}' is one of "
+            f"several images: add one with {linked[0].layer.ndim} axes, or choose label files"
         )
-    if linked.position >= level_shape(layer)[0]:
+    positions = [one.position for one in linked]
+    beyond = [n for n, at in zip(names, positions, strict=True) if at >= level_shape(layer)[0]]
+    if beyond:
         raise InputError(
-            f"the Labels layer '{layer.name}' ends before the image '{name}': extend it, or leave "
-            "the image out"
+            f"the Labels layer '{layer.name}' ends before the image '{beyond[0]}': extend it, or "
+            "leave the image out"
         )
-    return labels_from_layer(layer, axes=axes.replace(IMAGE_AXIS, ""), position=linked.position)
+    return labels_along(layer, positions, axes=axes.replace(IMAGE_AXIS, ""))
 
 
 def _labels_of_files(inputs: Inputs, files: Sequence[ImageSource]) -> dict[str, ImageSource]:
