@@ -13,9 +13,11 @@ from driving import (
     open_run,
     press_train,
 )
+from making import make_tiny_run
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_tsimcne.explore import representative
 from napari_tsimcne.gui._sentences import left_out
 from napari_tsimcne.gui._viewer import camera_of
 from napari_tsimcne.images import Skipped, open_file
@@ -195,3 +197,20 @@ def test_a_view_that_was_moved_stays(viewer, field, qtbot, tmp_path):
     moved = view_of(viewer)
     train_and_settle(dock, qtbot)
     assert view_of(viewer) == pytest.approx(moved)
+
+
+def test_pictures_are_sorted_by_features_once_the_map_is_there(viewer, qtbot, tmp_path):
+    run = make_tiny_run(tmp_path / "run")
+    dock = add_dock(viewer, tmp_path / "other")
+    open_run(dock, run.folder, qtbot)
+    explorer = dock.explorer
+    rows = np.arange(len(run.table))
+    explorer.exploration.selection.select_rows(rows)
+    message = explorer.gallery.message
+    qtbot.waitUntil(lambda: message.text().startswith("Not sorted: "))
+    assert "no map yet" in message.text() and list(explorer.gallery.pictures.rows) == list(rows)
+    done = mapped(Run.open(run.folder))
+    explorer.take_map(done)
+    order = representative(done.features, rows)
+    qtbot.waitUntil(lambda: list(explorer.gallery.pictures.rows) == list(order))
+    assert not message.text() and list(order) != list(rows)

@@ -1,8 +1,12 @@
 """The window: a dock to train from, the map in a canvas of its own, and the link between them."""
 
+import sys
+from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from napari_tsimcne.gui._waiting import imported
+from napari_tsimcne.gui._waiting import in_thread
 
 if TYPE_CHECKING:
     from napari_tsimcne.gui._dock import TsimcneDock
@@ -33,4 +37,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(imported(f"napari_tsimcne.{_HOMES[name]}"), name)
+    home = f"napari_tsimcne.{_HOMES[name]}"
+    module = sys.modules.get(home) or in_thread(partial(_load, home, name == "TsimcneDock"))
+    return getattr(module, name)
+
+
+def _load(module: str, shows_layers: bool) -> ModuleType:
+    loaded = import_module(module)
+    if shows_layers:
+        import_module("napari_tsimcne.gui._first_layers").make_first_layers()
+    return loaded

@@ -160,6 +160,8 @@ class Explorer(QObject):
         self.exploration.move(run.coordinates)
         # What was made of the run when it had no map reads its features from here.
         self.run.info = run.info
+        if self.gallery is not None:
+            self.gallery.sort()
 
     # --- docks --------------------------------------------------------------------------------
 

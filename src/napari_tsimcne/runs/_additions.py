@@ -151,8 +151,7 @@ def new_addition(run: Run, name: str = "") -> Iterator[Path]:
         Where the run has no map or is being trained, images are being added to it already, or its
         folder cannot be written.
     """
-    if not run.has_map:
-        raise InputError(f"{run.folder} has no map yet: train it first")
+    run.check_has_map()
     if is_training(run.folder):
         raise InputError(f"{run.folder.name} is being trained: add images once its map is there")
     added = run.folder / FOLDER

@@ -50,8 +50,7 @@ def check_run(
     InputError
         Where there is no map yet, or no such column, or it cannot be a truth.
     """
-    if not run.has_map:
-        raise InputError(f"{run.folder} has no map yet: train it first")
+    run.check_has_map()
     table = run.table
     if truth is not None and truth not in table:
         there = ", ".join(map(str, table.columns))

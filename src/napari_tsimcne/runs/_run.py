@@ -312,9 +312,16 @@ class Run:
         return self.weights_path, self.folder / FEATURES, self.folder / EMBEDDING
 
     def _file_of_map(self, name: str) -> Path:
-        if not self.has_map:
-            raise InputError(f"{self.folder} has no map yet: train it first")
+        self.check_has_map()
         return self.folder / name
+
+    def check_has_map(self) -> None:
+        """Raise InputError where there is no map yet."""
+        if not self.has_map:
+            raise InputError(
+                f"{self.folder} has no map yet: train it first, or wait until its training has "
+                "ended"
+            )
 
     def image(self, name: str) -> ImageRecord:
         """Return what is remembered of an image."""

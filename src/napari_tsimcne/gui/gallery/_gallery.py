@@ -22,7 +22,6 @@ from napari_tsimcne.explore import (
     unusual,
 )
 from napari_tsimcne.gui._panel import Panel
-from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._ties import Ties
 from napari_tsimcne.gui._wrapped import Wrapped
 from napari_tsimcne.gui.gallery._gallery_bar import (
@@ -138,9 +137,9 @@ class Gallery(Panel):
         self.pictures.clicked_patch.connect(self._on_clicked)
         self.pictures.marks_changed.connect(self.bar.show_framed)
         self.pictures.customContextMenuRequested.connect(self._open_menu)
-        for job in (self._sorting, self._searching):
+        for job, failed in ((self._sorting, "Not sorted: "), (self._searching, "Not found: ")):
             job.busy_changed.connect(self._show_busy)
-            job.failed.connect(lambda reason: self._say(f"{capital(reason)}."))
+            job.failed.connect(lambda reason, failed=failed: self._say(f"{failed}{reason}."))
 
     # --- what is shown ------------------------------------------------------------------------
 
@@ -157,7 +156,7 @@ class Gallery(Panel):
             shown = shown[np.isin(shown, rows)]
             rows = np.concatenate([shown, np.setdiff1d(rows, shown)])
         self._show_pictures(rows, stay=stay)
-        self._sort()
+        self.sort()
 
     def _show_ranking(self, examples: str, found: tuple[np.ndarray, np.ndarray]) -> None:
         rows, similarities = found
@@ -186,7 +185,8 @@ class Gallery(Panel):
 
     # --- order --------------------------------------------------------------------------------
 
-    def _sort(self) -> None:
+    def sort(self) -> None:
+        """Sort what is shown in the order that is chosen."""
         self._say("")
         rows = self._exploration.selection.rows
         if self._ranking or not len(rows):
@@ -230,7 +230,7 @@ class Gallery(Panel):
 
     def _sort_anew(self) -> None:
         self.pictures.scrollToTop()
-        self._sort()
+        self.sort()
 
     # --- what the user does -------------------------------------------------------------------
 
@@ -294,13 +294,13 @@ class Gallery(Panel):
     def _on_clusters(self) -> None:
         self.pictures.look_up_clusters()
         if self.bar.column == "cluster":
-            self._sort()
+            self.sort()
 
     def _on_columns(self, names: frozenset[str]) -> None:
         before = self.bar.column
         self.bar.show_columns(list(self._exploration.columns().columns))
         if before in names:
-            self._sort()
+            self.sort()
 
     def _on_look(self) -> None:
         self.bar.show_channels()

@@ -8,7 +8,6 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-import pint
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -62,7 +61,9 @@ class ShowingJob(Job):
         self._answered.set()
 
     def _run(self) -> None:
-        _prepare()
+        # Where it is installed, dask imports it once napari is given an array, in a second.
+        with suppress(ImportError):
+            import_module("distributed")
         batches = self.request.batches(self._on_placing)
         self._tell(self.found, self.request.wanted.shown)
         layers = sum(batch.layers for batch in batches)
@@ -94,15 +95,6 @@ class ShowingJob(Job):
                 break
             chosen.append(batch)
         return chosen
-
-
-def _prepare() -> None:
-    """Do here what would hold the thread of the window when the first layer is added."""
-    # Where it is installed, dask imports it once napari is given an array, in a second.
-    with suppress(ImportError):
-        import_module("distributed")
-    # The units of lengths are parsed when the first is asked for, in two seconds.
-    pint.get_application_registry().Unit("micrometer")
 
 
 class Showing(QWidget):
