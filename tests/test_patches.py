@@ -1,3 +1,6 @@
+import gc
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -262,6 +265,30 @@ def test_rows_of_a_store_can_be_left_out(kept, side):
         assert np.array_equal(np.load(path), values)
         keep_rows(path, np.array(kept))
         assert np.array_equal(np.load(path), values[np.array(kept)])
+
+
+def test_threads_write_rows_at_once(tmp_path):
+    # Other threads go on in the midst of what Python's parser does where memory is tidied up in
+    # Python, as dask has it.
+    def tidied(phase, info):
+        sum(range(2000))
+
+    path, values = tmp_path / "p.npy", np.arange(300, dtype=np.uint16).reshape(300, 1, 1, 1)
+    make_store(path, values.shape, values.dtype)
+    often, at_once = gc.get_threshold(), sys.getswitchinterval()
+    gc.callbacks.append(tidied)
+    gc.set_threshold(5)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            rows = [np.array([i]) for i in range(len(values))]
+            written = [threads.submit(write_rows, path, row, values[row]) for row in rows]
+        assert not any(one.exception() for one in written)
+    finally:
+        gc.callbacks.remove(tidied)
+        gc.set_threshold(*often)
+        sys.setswitchinterval(at_once)
+    assert np.array_equal(open_store(path), values)
 
 
 @few

@@ -357,7 +357,7 @@ def test_features_that_cannot_be_read_leave_the_order_of_the_table(run, qtbot):
     gallery = shown(Gallery(exploration, Crops(run, {})), qtbot)
     exploration.selection.select_rows(np.arange(8))
     settle(gallery, qtbot)
-    assert gallery.message.text() == "The file features.npy is damaged: copy it again."
+    assert gallery.message.text() == "Not sorted: the file features.npy is damaged: copy it again."
     assert [*gallery.pictures.rows] == [*range(8)]
     choose(gallery, "map_x")
     settle(gallery, qtbot)

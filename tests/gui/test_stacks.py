@@ -9,6 +9,7 @@ from driving import add_dock, drag, mapped, needs_display, open_run, to_canvas, 
 from hypothesis import given
 from hypothesis import strategies as st
 from linking import around, canvas, click, lasso, noise, seen, selected, world_of
+from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -93,6 +94,39 @@ def test_clicks_and_lassos_meet_the_image_that_is_shown(viewer, link, run):
         lasso(viewer, around(link, own[[0, 1, 4, 5]]))
         assert selected(link) == list(own[[0, 1, 4, 5]])
         link.set_image_lasso(False)
+
+
+def test_images_with_and_without_times_and_planes_have_one_axis_of_images(viewer, linked, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    kinds = ["YX"] * 6 + ["TYX"] * 3 + ["ZYX"] * 2 + ["TZYX"] * 2
+    lengths = {"T": 4, "Z": 3, "Y": 48, "X": 64}
+    for number, axes in enumerate(kinds):
+        shape = [lengths[axis] for axis in axes]
+        pixels = np.random.default_rng(number).integers(0, 255, shape, np.uint8)
+        tifffile.imwrite(folder / f"{number:02}.ome.tif", pixels, metadata={"axes": axes})
+    images, _ = open_images(folder)
+    run = mapped(Run.create(tmp_path / "run", images, Recipe.quick(Grid(size=16), batch_size=2)))
+    link = linked.run(run, link_images(viewer, run))
+    assert len(viewer.layers) == 4
+    across = viewer.dims.ndim - 3
+    assert viewer.dims.axis_labels[across] == "image" and viewer.dims.nsteps[across] == len(kinds)
+    for number, (record, axes) in enumerate(zip(run.info.images, kinds, strict=True)):
+        shown = link.layers[record.name]
+        viewer.dims.set_point(across, number)
+        at = {axis: lengths[axis] - 1 for axis in "TZ" if axis in axes}
+        for axis, place in at.items():
+            viewer.dims.set_point(across - (2 if axis == "T" and "Z" in axes else 1), place)
+        stacks = [layer for layer in viewer.layers if isinstance(layer, Image)]
+        assert [layer for layer in stacks if not layer._slice.empty] == [shown.layer]
+        pixels = record.open().load()[(*at.values(), slice(None), slice(None))]
+        assert np.array_equal(shown.layer._slice.image.raw, pixels)
+        viewer.reset_view()
+        table = run.table[run.table["image"] == record.name]
+        for axis, place in at.items():
+            table = table[table[axis.lower()] == place]
+        click(viewer, world_of(link, table.index[5]))
+        assert selected(link) == [table.index[5]]
 
 
 def test_the_view_is_fitted_to_the_image_that_is_seen_until_it_is_moved(viewer, link, qtbot):

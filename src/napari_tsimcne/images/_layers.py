@@ -59,13 +59,16 @@ def labels_from_layer(layer: Any, *, axes: str | None = None) -> ImageSource:
 
 
 def labels_along(layer: Any, positions: Sequence[int], *, axes: str) -> list[ImageSource]:
-    """Take a napari Labels layer as label images that lie along its first axis.
+    """Take a napari Labels layer as label images that lie along its axis before rows and columns.
 
     ``axes`` are without that axis, else as for `labels_from_layer`.
     """
     axes = _without_channels(layer, axes)
-    arrays, pixels = _levels_of(layer), _pixels(layer, axes)
-    return [_source(layer.name, [_part(a, at) for a in arrays], axes, pixels) for at in positions]
+    arrays, pixels, along = _levels_of(layer), _pixels(layer, axes), axes.index("Y")
+    return [
+        _source(layer.name, [_part(array, along, at) for array in arrays], axes, pixels)
+        for at in positions
+    ]
 
 
 def _without_channels(layer: Any, axes: str) -> str:
@@ -122,9 +125,11 @@ def _whole(array: Any) -> _Array:
     return _Array(_shape(array.shape), np.dtype(array.dtype), lambda: array)
 
 
-def _part(array: Any, position: int) -> _Array:
-    """Return the part of an array at a position along its first axis, which is not read yet."""
-    return _Array(_shape(array.shape[1:]), np.dtype(array.dtype), lambda: array[position])
+def _part(array: Any, axis: int, position: int) -> _Array:
+    """Return the part of an array at a position along an axis, which is not read yet."""
+    shape = array.shape[:axis] + array.shape[axis + 1 :]
+    index = (slice(None),) * axis + (position,)
+    return _Array(_shape(shape), np.dtype(array.dtype), lambda: array[index])
 
 
 def _shape(lengths: Iterable[Any]) -> tuple[int, ...]:
@@ -132,7 +137,7 @@ def _shape(lengths: Iterable[Any]) -> tuple[int, ...]:
 
 
 def _pixels(layer: Any, axes: str) -> _Pixels:
-    # The first axis of the layer may count images.
+    # An axis of the layer before them may count images.
     further = max(0, layer.ndim - len(axes))
     y, x = axes.index("Y"), axes.index("X")
     return _Pixels(*layer_pixel_size(layer, y + further, x + further))

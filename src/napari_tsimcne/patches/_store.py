@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
@@ -13,6 +14,9 @@ from napari_tsimcne.errors import InputError
 from napari_tsimcne.patches._direct import ALIGNED, DirectFile
 
 COPIED_AT_ONCE = 1 << 26
+
+_PARSING = Lock()
+"""Headers are parsed by Python's own parser, which threads cannot use at once before 3.13."""
 
 
 def make_store(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -72,9 +76,17 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> No
 
 
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype, int]:
-    npy.read_magic(file)
-    shape, _, dtype = npy.read_array_header_1_0(file)
+    shape, _, dtype = _parsed_header(file)
     return shape, dtype, file.tell()
+
+
+def _parsed_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, order of Fortran or not, and dtype."""
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError("it is of a version that is not written here")
+    with _PARSING:
+        shape, fortran, dtype = npy.read_array_header_1_0(file)
+    return shape, fortran, dtype
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -89,7 +101,7 @@ def open_array(path: Path) -> np.ndarray:
         if not path.is_file():  # nor what would never end, such as a pipe
             raise FileNotFoundError("there is no such file")
         with path.open("rb") as file:
-            shape, fortran, dtype = npy.read_array_header_1_0(_after_magic(file))
+            shape, fortran, dtype = _parsed_header(file)
             start, size = file.tell(), path.stat().st_size
         if dtype.kind not in "buif" or dtype.itemsize > 8:
             raise ValueError(f"it holds {dtype}")
@@ -114,9 +126,3 @@ def open_store(path: Path) -> np.ndarray:
     if store.ndim != 4 or store.shape[2] != store.shape[3]:
         raise InputError(f"{path} is no patch store: it holds {store.dtype} of {store.shape}")
     return store
-
-
-def _after_magic(file: BinaryIO) -> BinaryIO:
-    if npy.read_magic(file) != (1, 0):
-        raise ValueError("it is of a version that is not written here")
-    return file

@@ -11,8 +11,8 @@ from napari.layers import Image, Labels, Layer
 from napari_tsimcne.explore import channel_colormaps
 from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.gui.images._limits import give
-from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer, is_view
-from napari_tsimcne.gui.images._shown_files import files_of, shows
+from napari_tsimcne.gui.images._outlines import LinkedLayer, is_view, with_image_axis
+from napari_tsimcne.gui.images._shown_files import SLIDER, files_of, shows
 from napari_tsimcne.gui.images._stacks import Reader, lazy
 from napari_tsimcne.images import ImageSource, in_micrometres
 from napari_tsimcne.runs import ImageRecord
@@ -22,9 +22,6 @@ MOST_LAYERS = 10
 
 PERCENTILES = (0.1, 99.9)
 """Values of an image that are shown darkest and brightest, where no run says it."""
-
-SLIDER = "image"
-"""Label of the axis along which one of several images is chosen."""
 
 
 class Batch:
@@ -101,7 +98,7 @@ class Batch:
                 layers.append(layer)
                 yield None
             axes = self.images[0].axes.replace("S", "").replace("C", "")
-            axes = IMAGE_AXIS + axes if self.stacked else axes
+            axes = with_image_axis(axes) if self.stacked else axes
             shown = {
                 image.name: LinkedLayer(layers[0], axes, tuple(layers[1:]), position=number)
                 for number, image in enumerate(self.images)
@@ -162,7 +159,7 @@ class Batch:
         name = labels.name if labels.name != image.name else f"{image.name} objects"
         if self.stacked:
             name = f"objects of {_title(self.images)}"
-        axes = (IMAGE_AXIS if self.stacked else "") + labels.axes
+        axes = with_image_axis(labels.axes) if self.stacked else labels.axes
         at = [shown.axes.index(axis) for axis in axes]
         return Labels(
             data,
@@ -198,7 +195,7 @@ class Batch:
                 ("scale", 1.0), ("translate", float(at)), ("units", "pixel"),
                 ("axis_labels", SLIDER),
             ):  # fmt: skip
-                found[key].insert(0, value)
+                found[key].insert(axes.index("Y"), value)
         return found
 
 
@@ -246,15 +243,14 @@ def has_stacks(viewer: Any) -> bool:
 
 def is_stack(layer: Layer) -> bool:
     """Whether a layer was added to show images of files along an axis that counts them."""
-    return bool(files_of(layer)) and layer.axis_labels[0] == SLIDER
+    return bool(files_of(layer)) and SLIDER in layer.axis_labels
 
 
 def next_position(viewer: Any) -> int:
     """Where the images that come next begin along the axis that counts them."""
-    ends = [
-        round(float(layer.extent.world[1, 0])) + 1 for layer in viewer.layers if is_stack(layer)
-    ]
-    return max(ends, default=0)
+    stacks = [layer for layer in viewer.layers if is_stack(layer)]
+    ends = [la.extent.world[1, la.axis_labels.index(SLIDER)] for la in stacks]
+    return max((round(float(end)) + 1 for end in ends), default=0)
 
 
 def _look_at_first(viewer: Any, layer: Layer) -> None:

@@ -33,6 +33,16 @@ IMAGE_AXIS = "I"
 """Letter of the axis along which a layer shows several images, one at each position."""
 
 
+def with_image_axis(axes: str) -> str:
+    """Return axes of images with the one that counts the images: before rows and columns.
+
+    Counted from the last, as napari aligns the axes of layers, it is one axis for all images,
+    whether they have times and planes or not.
+    """
+    at = axes.index("Y")
+    return axes[:at] + IMAGE_AXIS + axes[at:]
+
+
 class LinkedLayer(NamedTuple):
     """A layer that shows an image, and the letters of its axes (without RGB samples).
 
@@ -62,7 +72,8 @@ class LinkedLayer(NamedTuple):
         """Return it with the layer of its objects, which ``source`` takes as a label image."""
         numbers = None if source.unnumbered is None else source.load()
         if numbers is not None and self.stacked:
-            numbers = _AlongStack(numbers, (level_shape(layer)[0], *source.shape))
+            at = with_image_axis(source.axes).index(IMAGE_AXIS)
+            numbers = _AlongStack(numbers, level_shape(layer), at)
         return self._replace(labels=layer, numbers=numbers)
 
     @property
@@ -96,12 +107,12 @@ class LinkedLayer(NamedTuple):
 class _AlongStack:
     """The numbers of one image's objects, with the axis that the layer of several images has."""
 
-    def __init__(self, numbers: Any, shape: tuple[int, ...]) -> None:
-        self._numbers, self.shape = numbers, shape
+    def __init__(self, numbers: Any, shape: tuple[int, ...], axis: int) -> None:
+        self._numbers, self.shape, self._axis = numbers, shape, axis
 
     def __getitem__(self, index: tuple[Any, ...]) -> Any:
         # Objects of the other images are never looked up here.
-        return self._numbers[index[1:]]
+        return self._numbers[index[: self._axis] + index[self._axis + 1 :]]
 
 
 class OutlineLayer:

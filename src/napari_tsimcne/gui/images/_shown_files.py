@@ -9,12 +9,15 @@ from weakref import WeakKeyDictionary
 
 from napari.layers import Image, Layer
 
-from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, LinkedLayer
+from napari_tsimcne.gui.images._outlines import LinkedLayer, with_image_axis
 from napari_tsimcne.images import ImageSource
 from napari_tsimcne.runs import ImageRecord
 
 Key = tuple[Path | None, int]
 """What tells images of files apart: the file, and which of its images."""
+
+SLIDER = "image"
+"""Label of the axis along which one of several images is chosen."""
 
 _FILES: WeakKeyDictionary[Layer, list[ImageSource | None]] = WeakKeyDictionary()
 """Images by the layers that show them, in the order of the axis that counts them."""
@@ -43,8 +46,9 @@ def file_in(layer: Layer, position: int) -> ImageSource | None:
 
 def position_in(viewer: Any, stack: Layer) -> int | None:
     """Return the position of the image that is seen of a stack; None where the slider is beyond."""
-    point = viewer.dims.point
-    position = round(point[len(point) - stack.ndim] - stack.translate[0])
+    axis = stack.axis_labels.index(SLIDER)
+    point = viewer.dims.point[-stack.ndim :]
+    position = round(point[axis] - stack.translate[axis])
     return position if 0 <= position < len(_FILES.get(stack, [])) else None
 
 
@@ -83,7 +87,7 @@ class ShownFiles:
         layer, index = found[0]
         axes = image.axes.replace("S", "").replace("C", "")
         if layer.ndim > len(axes):
-            axes = IMAGE_AXIS + axes
+            axes = with_image_axis(axes)
         # Shown twice, alone and among others, only the layers of one picture belong together.
         others = tuple(la for la, at in found[1:] if la.ndim == layer.ndim and at == index)
         return LinkedLayer(layer, axes, others, position=index)

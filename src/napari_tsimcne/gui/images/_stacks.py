@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.gui.images._outlines import IMAGE_AXIS, with_image_axis
 from napari_tsimcne.images import ImageSource
 
 READ_WHOLE = 64 << 20
@@ -78,7 +79,9 @@ def lazy(
     reader: Reader, level: int = 0, channel: int | None = None, dtype: Any = None,
     alone: bool = False,
 ) -> Any:  # fmt: skip
-    """Return a level of images of one kind as one array, whose first axis counts the images.
+    """Return a level of images of one kind as one array, in which an axis counts the images.
+
+    It comes before rows and columns, see `with_image_axis`.
 
     A dask array, of which what is looked at is read; where there is one small image, numpy's.
 
@@ -102,8 +105,8 @@ def lazy(
             return stack[...]
     first = reader.first
     chunk = dict(zip("YX", first.chunk(level), strict=True)) | {"T": 1, "Z": 1}
-    own = [chunk.get(axis, first.length(axis)) for axis in stack.axes]
-    chunks = tuple(own if alone else [1, *own])
+    chunk[IMAGE_AXIS] = 1
+    chunks = tuple(chunk[a] if a in chunk else first.length(a) for a in stack.axes)
     meta = np.empty((0,) * stack.ndim, stack.dtype)
     return da.from_array(stack, chunks=chunks, asarray=False, name=False, meta=meta)
 
@@ -118,10 +121,18 @@ class _Stack:
         first = reader.first
         height_width = dict(zip("YX", first.level_height_width(level), strict=True))
         self._axis = first.axes.index("C") if channel is not None else None
-        self.axes = first.axes if channel is None else first.axes.replace("C", "")
-        self._own = tuple(height_width.get(axis, first.length(axis)) for axis in self.axes)
+        own = first.axes if channel is None else first.axes.replace("C", "")
+        self._own = tuple(height_width.get(axis, first.length(axis)) for axis in own)
         self.dtype = np.dtype(dtype or first.dtype)
-        self.shape = self._own if alone else (len(reader.images), *self._own)
+        self.axes, self.shape = own, self._own
+        if not alone:
+            self.axes = with_image_axis(own)
+            self._at = self.axes.index(IMAGE_AXIS)
+            self.shape = (
+                *self._own[: self._at],
+                len(reader.images),
+                *self._own[self._at :],
+            )
         self.ndim = len(self.shape)
 
     def __getitem__(self, index: Any) -> np.ndarray:
@@ -130,10 +141,12 @@ class _Stack:
         given += [slice(None)] * (self.ndim - len(given))
         if self._alone:
             return self._region(0, given)
-        numbers, rest = range(len(self._reader.images))[given[0]], given[1:]
+        numbers = range(len(self._reader.images))[given.pop(self._at)]
         if isinstance(numbers, int):
-            return self._region(numbers, rest)
-        return np.stack([self._region(number, rest) for number in numbers])
+            return self._region(numbers, given)
+        # Axes before it that are taken at one place are left out.
+        axis = sum(isinstance(one, slice) for one in given[: self._at])
+        return np.stack([self._region(number, given) for number in numbers], axis)
 
     def _region(self, number: int, index: list[Any]) -> np.ndarray:
         if self._reader.images[number] is None:

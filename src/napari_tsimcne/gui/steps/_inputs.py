@@ -202,7 +202,7 @@ def with_points(inputs: Inputs, layer: PointsLayer | None, world: World | None =
     features = _further_columns(layer.features[shown])
     parts, lost = [], np.ones(len(points), bool)
     for name, linked in inputs.layers.items():
-        if linked.stacked and layer.ndim < linked.layer.ndim:
+        if linked.stacked and IMAGE_AXIS not in linked.axes[-layer.ndim :]:
             raise InputError(
                 f"the points of '{layer.name}' lack the axis along which '{name}' is one of "
                 f"several images: add a Points layer with {linked.layer.ndim} axes"
@@ -265,7 +265,8 @@ def _labels_of(
             f"several images: add one with {linked[0].layer.ndim} axes, or choose label files"
         )
     positions = [one.position for one in linked]
-    beyond = [n for n, at in zip(names, positions, strict=True) if at >= level_shape(layer)[0]]
+    length = level_shape(layer)[axes.index(IMAGE_AXIS)]
+    beyond = [n for n, at in zip(names, positions, strict=True) if at >= length]
     if beyond:
         raise InputError(
             f"the Labels layer '{layer.name}' ends before the image '{beyond[0]}': extend it, or "
