@@ -44,6 +44,10 @@ class Wrapped(QLabel):
         self._text = text
         super().setText(breakable(text))
 
+    def clear(self) -> None:
+        """Show nothing."""
+        self.setText("")
+
     def text(self) -> str:
         """Return the text as it was given."""
         return self._text
