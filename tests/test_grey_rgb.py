@@ -103,7 +103,8 @@ def test_images_that_came_at_different_times_get_one_form(tmp_path):
     both = in_one_form([grey, coloured])
     check_alike(both)
     back = both[0]
-    assert (back.name, back.axes, back.pixel_size) == ("mine", "XYS", (0.5, 0.5))
+    assert (back.name, back.axes, back.pixel_size) == ("mine", "YXS", (0.5, 0.5))
+    assert back.exchanged
     assert np.array_equal(back.read(0, 0, ALL, ALL)[2], plane(grey)[0])
     assert in_one_form([grey])[0] is grey
 

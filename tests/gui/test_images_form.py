@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import skimage.io
 import tifffile
 from driving import MapsAtOnce, add_dock, needs_display, open_run, press_train
 from napari.layers import Image
@@ -173,6 +174,30 @@ def test_wrong_axes_of_a_layer_are_mended(form, viewer):
     assert form.inputs().images[0].axes == "ZTYX"
     choose(form.edit.axes, "")
     assert form.inputs().images[0].axes == "CZYX"
+
+
+def test_colours_as_channels_and_exchanged_rows_of_files(form, qtbot, tmp_path):
+    colours = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    skimage.io.imsave(tmp_path / "a.png", colours, check_contrast=False)
+    add(form, qtbot, tmp_path / "a.png")
+    assert detail(form, 0).startswith("40 x 60, YX, RGB")
+    select(form, 0)
+    QTest.mouseClick(form.edit_button, LEFT)
+    options = [form.edit.axes.itemData(i) for i in range(1, form.edit.axes.count())]
+    assert options == ["YX", "YXC", "XY", "XYC"]
+    choose(form.edit.axes, "XYC")
+    assert detail(form, 0).startswith("60 x 40, YXC, 3 channels")
+    assert form.edit.axes.value == "XYC"
+    assert form.edit.lengths.text().startswith("3 channels (red, green, blue), 60 x 40 px")
+    (image,) = form.inputs().images
+    whole = slice(None), slice(None)
+    assert np.array_equal(image.read(0, 0, *whole), colours.transpose(2, 1, 0))
+    # It is shown as it is used.
+    with qtbot.waitSignal(form.showing.ended, timeout=20_000):
+        QTest.mouseClick(form.show_button, LEFT)
+    layers = [layer for layer in form._viewer.layers if layer.ndim == 2]
+    shown = np.stack([np.asarray(layer.data) for layer in layers])
+    assert np.array_equal(shown, colours.transpose(2, 1, 0))
 
 
 def test_axes_that_are_too_many_to_guess_are_told(form, viewer):

@@ -8,6 +8,7 @@ from napari_tsimcne.images._as_labels import (
     whole_numbers,
 )
 from napari_tsimcne.images._axes import NAMES
+from napari_tsimcne.images._exchanged import EXCHANGED
 from napari_tsimcne.images._files import (
     Opened,
     distinct_names,
@@ -55,6 +56,7 @@ from napari_tsimcne.images._wells import (
 )
 
 __all__ = [
+    "EXCHANGED",
     "KIND_OF_ENDING",
     "MICROMETRES",
     "NAMES",

@@ -64,7 +64,8 @@ def labels_along(layer: Any, positions: Sequence[int], *, axes: str) -> list[Ima
     ``axes`` are without that axis, else as for `labels_from_layer`.
     """
     axes = _without_channels(layer, axes)
-    arrays, pixels, along = _levels_of(layer), _pixels(layer, axes), axes.index("Y")
+    arrays, pixels = _levels_of(layer), _pixels(layer, axes)
+    along = min(axes.index("Y"), axes.index("X"))
     return [
         _source(layer.name, [_part(array, along, at) for array in arrays], axes, pixels)
         for at in positions

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from napari_tsimcne.errors import InputError
+from napari_tsimcne.images._exchanged import columns_first, rows_first
 from napari_tsimcne.images._units import MICROMETRES
 from napari_tsimcne.recipe import Depth
 
@@ -81,6 +82,8 @@ class ImageSource:
         Of an image whose colours come from a palette: the values that stand for them.
     unnumbered
         The label image as it is stored, where its connected regions are numbered.
+    exchanged
+        Rows and columns are stored the other way round, and exchanged as they are read.
     """
 
     name: str
@@ -100,6 +103,7 @@ class ImageSource:
     as_rgb: ImageSource | None = field(default=None, repr=False)
     indices: Indices | None = field(default=None, repr=False)
     unnumbered: ImageSource | None = field(default=None, repr=False)
+    exchanged: bool = False
 
     def __post_init__(self) -> None:
         where = f"image '{self.name}'"
@@ -170,19 +174,30 @@ class ImageSource:
     def with_axes(self, axes: str) -> ImageSource:
         """Return the same image with its axes named anew, one letter of ``TCZYX`` each.
 
+        RGB samples keep their place and are left out; named as ``C`` they are channels. Where
+        ``X`` comes before ``Y``, rows and columns are exchanged.
+
         Raises
         ------
         InputError
-            Where the letters do not fit its shape; RGB samples keep their place and are left out.
+            Where the letters do not fit its shape.
         """
         axes = axes.upper()
-        if self.rgb and not axes.endswith("S"):
+        if self.rgb and not axes.endswith(("S", "C")):
             axes += "S"
         names = self.channel_names
         if len(axes) == len(self.shape):
             renamed = default_channel_names(axes, self.shape)
             names = names if len(names) == len(renamed) else renamed
-        return replace(self, axes=axes, channel_names=names)
+        indices = self.indices if self.rgb == axes.endswith("S") else None
+        stored = self.as_rgb and self.as_rgb.with_axes(axes)
+        image = replace(self, axes=axes, channel_names=names, indices=indices, as_rgb=stored)
+        if columns_first(axes) == columns_first(self.axes):
+            return image
+        # What was said of rows is of columns now.
+        levels = (Level(level.height_width[::-1], level.load) for level in self.levels)
+        image = replace(image, levels=tuple(levels), pixel_size=self.pixel_size[::-1])
+        return rows_first(image) if columns_first(axes) else image
 
     def at_depth(self, depth: Depth) -> ImageSource:
         """Return the same image with another use of its Z axis.

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import (
+    EXCHANGED,
     ImageSource,
     as_labels,
     one_channel,
@@ -26,6 +27,7 @@ class ImageRecord(BaseModel):
 
     ``labels``: it is read as a label image; of earlier versions, as any image. ``number_objects``:
     and its connected regions are numbered (`as_labels`). All else is of the image before.
+    ``exchanged``: its rows and columns are stored the other way round.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +44,7 @@ class ImageRecord(BaseModel):
     fingerprint: str
     labels: bool = False
     number_objects: bool = False
+    exchanged: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -67,6 +70,7 @@ class ImageRecord(BaseModel):
             fingerprint=image.fingerprint(),
             labels=labels,
             number_objects=number_objects,
+            exchanged=image.exchanged,
         )
 
     def open(self) -> ImageSource:
@@ -92,7 +96,8 @@ class ImageRecord(BaseModel):
             image = replace(one_channel(image), indices=None)
         if len(image.axes) == len(self.axes):
             # As they were named by the user, and the pixel size.
-            image = replace(image.with_axes(self.axes), pixel_size=self.pixel_size, unit=self.unit)
+            axes = self.axes.translate(EXCHANGED) if self.exchanged else self.axes
+            image = replace(image.with_axes(axes), pixel_size=self.pixel_size, unit=self.unit)
         image = image.renamed(self.name)
         if image.fingerprint() != self.fingerprint:
             raise InputError(f"the file {shown(self.path)} has changed since the run was made")

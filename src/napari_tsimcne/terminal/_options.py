@@ -87,7 +87,8 @@ Axes = Annotated[
     str | None,
     _of_images(
         help="Axes of the images, one letter each of T C Z Y X (without those of length 1 and RGB "
-        "samples), where they are guessed wrong.",
+        "samples), where they are guessed wrong. YXC takes the colours of an image as channels, XY "
+        "exchanges its rows and columns.",
     ),
 ]
 PixelSize = Annotated[

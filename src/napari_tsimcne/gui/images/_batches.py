@@ -11,7 +11,12 @@ from napari.layers import Image, Labels, Layer
 from napari_tsimcne.explore import channel_colormaps
 from napari_tsimcne.gui._viewer import active_layer_kept
 from napari_tsimcne.gui.images._limits import give
-from napari_tsimcne.gui.images._outlines import LinkedLayer, is_view, with_image_axis
+from napari_tsimcne.gui.images._outlines import (
+    IMAGE_AXIS,
+    LinkedLayer,
+    is_view,
+    with_image_axis,
+)
 from napari_tsimcne.gui.images._shown_files import SLIDER, files_of, shows
 from napari_tsimcne.gui.images._stacks import Reader, lazy
 from napari_tsimcne.images import ImageSource, in_micrometres
@@ -195,7 +200,7 @@ class Batch:
                 ("scale", 1.0), ("translate", float(at)), ("units", "pixel"),
                 ("axis_labels", SLIDER),
             ):  # fmt: skip
-                found[key].insert(axes.index("Y"), value)
+                found[key].insert(with_image_axis(axes).index(IMAGE_AXIS), value)
         return found
 
 

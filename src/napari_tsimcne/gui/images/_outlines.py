@@ -39,7 +39,7 @@ def with_image_axis(axes: str) -> str:
     Counted from the last, as napari aligns the axes of layers, it is one axis for all images,
     whether they have times and planes or not.
     """
-    at = axes.index("Y")
+    at = min(axes.index("Y"), axes.index("X"))
     return axes[:at] + IMAGE_AXIS + axes[at:]
 
 

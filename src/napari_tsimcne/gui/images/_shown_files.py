@@ -66,14 +66,14 @@ class ShownFiles:
     """The files that layers of a viewer were added to show, as they are now."""
 
     def __init__(self, viewer: Any) -> None:
-        self._found: dict[tuple[Path | None, int, str], list[tuple[Layer, int]]] = {}
+        self._found: dict[tuple[Path | None, int, str, bool], list[tuple[Layer, int]]] = {}
         self._labels: dict[tuple[Path | None, int, bool], tuple[Layer, int]] = {}
         for layer in viewer.layers:
             for index, image in enumerate(_FILES.get(layer, [])):
                 if image is None:
                     continue
                 if isinstance(layer, Image):
-                    key = image.path, image.series, image.axes
+                    key = image.path, image.series, image.axes, image.exchanged
                     self._found.setdefault(key, []).append((layer, index))
                 else:
                     numbered = image.unnumbered is not None
@@ -81,7 +81,7 @@ class ShownFiles:
 
     def image(self, image: ImageSource | ImageRecord) -> LinkedLayer | None:
         """Return the layers that were added to show an image of a file, with the same axes."""
-        found = self._found.get((image.path, image.series, image.axes))
+        found = self._found.get((image.path, image.series, image.axes, image.exchanged))
         if not found:
             return None
         layer, index = found[0]

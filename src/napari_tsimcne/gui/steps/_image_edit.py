@@ -11,7 +11,7 @@ from napari_tsimcne.errors import InputError, sentence
 from napari_tsimcne.gui._fields import Choice, add_rows, double_spin, form_layout, side_by_side
 from napari_tsimcne.gui._sentences import capital
 from napari_tsimcne.gui._wrapped import Wrapped
-from napari_tsimcne.gui.steps._image_rows import Row, axes_options, lengths_of, named
+from napari_tsimcne.gui.steps._image_rows import Row, lengths_of, named
 from napari_tsimcne.images import ImageSource
 
 UNITS = ("nm", "µm", "mm")
@@ -32,7 +32,12 @@ class ImageEdit(QFrame):
         super().__init__()
         self._ndim = 0
         self.of = Wrapped()
-        self.axes = Choice([], "What each axis is: T time, C channels, Z depth, Y rows, X columns.")
+        self.axes = Choice(
+            [],
+            "What each axis is: T time, C channels, Z depth, Y rows, X columns.\n"
+            "XY: rows and columns are stored the other way round.\n"
+            "YXC of a colour image: red, green and blue are channels like others.",
+        )
         self.axes.activated.connect(lambda index: self.axes_chosen.emit(self.axes.value))
         self.lengths = Wrapped()
         self.size = double_spin(
@@ -73,22 +78,22 @@ class ImageEdit(QFrame):
         self.lengths.setVisible(bool(self.lengths.text()))
 
     def _show_axes(self, rows: Sequence[Row]) -> None:
-        counts = {row.ndim for row in rows}
-        chosen = {row.axes if len(row.axes) == row.ndim else "" for row in rows}
+        offered = {tuple(row.axes_options) for row in rows}
+        chosen = {row.axes if row.axes in row.axes_options else "" for row in rows}
         guessed = {_guessed(row) for row in rows}
         self.axes.clear()
-        if len(counts) != 1:
+        if len(offered) != 1:
             self.axes.setEnabled(False)
-            self.axes.setPlaceholderText("different numbers of axes" if rows else "")
+            self.axes.setPlaceholderText("different axes" if rows else "")
             return
-        options = axes_options(counts.pop())
+        options = offered.pop()
         guess = guessed.pop() if len(guessed) == 1 else ""
         self.axes.addItem(f"as guessed ({guess})" if guess else "as guessed", "")
         for axes in options:
             self.axes.addItem(axes, axes)
         self.axes.setPlaceholderText("different")
         self.axes.setCurrentIndex(self.axes.findData(chosen.pop()) if len(chosen) == 1 else -1)
-        self.axes.setEnabled(options != ["YX"])
+        self.axes.setEnabled(len(options) > 1)
 
     def _show_size(self, images: Sequence[ImageSource]) -> None:
         sizes = {(*image.pixel_size, image.unit) for image in images}

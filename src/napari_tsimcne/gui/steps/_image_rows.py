@@ -11,7 +11,7 @@ from napari.layers import Image
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.gui.images._outlines import LinkedLayer, level_shape
-from napari_tsimcne.images import ImageSource, from_layer, guess_axes
+from napari_tsimcne.images import EXCHANGED, ImageSource, from_layer, guess_axes
 
 
 @dataclass(eq=False)
@@ -35,6 +35,11 @@ class LayerRow:
     def ndim(self) -> int:
         """Number of axes, without RGB samples."""
         return self.layer.ndim
+
+    @property
+    def axes_options(self) -> list[str]:
+        """What its axes may be."""
+        return axes_options(self.ndim)
 
     @property
     def guessed_axes(self) -> str:
@@ -90,6 +95,11 @@ class FileRow:
         return len(self.guessed_axes)
 
     @property
+    def axes_options(self) -> list[str]:
+        """What its axes may be."""
+        return axes_options(self.ndim, self.opened.rgb, exchanged=True)
+
+    @property
     def guessed_axes(self) -> str:
         """Axes as the file says, or as they were guessed where it does not."""
         return self.opened.axes.replace("S", "")
@@ -116,11 +126,19 @@ class FileRow:
 Row = LayerRow | FileRow
 
 
-def axes_options(ndim: int) -> list[str]:
-    """Return what so many axes may be: rows and columns last, or only channels after them."""
-    leading = ["".join(letters) for letters in permutations("TCZ", ndim - 2)]
+def axes_options(ndim: int, rgb: bool = False, exchanged: bool = False) -> list[str]:
+    """Return what so many axes may be: rows and columns last, or only channels after them.
+
+    ``rgb``: colours come after them, which may be taken as channels. ``exchanged``: columns may
+    come before rows.
+    """
+    leading = ["".join(letters) for letters in permutations("TZ" if rgb else "TCZ", ndim - 2)]
     options = [f"{letters}YX" for letters in leading]
-    return options + [f"{letters[:-1]}YXC" for letters in leading if letters.endswith("C")]
+    if rgb:
+        options += [f"{axes}C" for axes in options]
+    else:
+        options += [f"{letters[:-1]}YXC" for letters in leading if letters.endswith("C")]
+    return options + [axes.translate(EXCHANGED) for axes in options if exchanged]
 
 
 def described(image: ImageSource) -> str:
