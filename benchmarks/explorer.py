@@ -58,7 +58,9 @@ def measure(
         tell("open", [timed(lambda: dock.open_run(run.folder))])
         explorer = dock.explorer
         view, exploration = explorer.map_view, explorer.exploration
-        QTest.qWait(2000)
+        while dock.showing.busy:
+            QTest.qWait(100)
+        QTest.qWait(1000)
         for share in (0.1, 1.0):
             lassos = [timed_lasso(view, share, clear=exploration.selection.clear)
                       for _ in range(rounds)]  # fmt: skip

@@ -43,7 +43,9 @@ def main() -> None:
         viewer.window.resize(1560, 900)
         _, dock = viewer.window.add_plugin_dock_widget("napari-tsimcne", "t-SimCNE")
         dock.open_run(run)
-        QTest.qWait(3000)
+        while dock.showing.busy:
+            QTest.qWait(100)
+        QTest.qWait(1000)
         take(viewer, dock.explorer)
         results(dock, Path(folder))
         viewer.close()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.stats import skew
 
 from napari_tsimcne.errors import InputError
 from napari_tsimcne.images import ImageSource
@@ -82,6 +81,9 @@ def _has_bright_background(values: np.ndarray) -> bool:
     low, high = np.percentile(values, (0.5, 99.5))
     if high <= low:
         return False
+    # It takes a second to import, which every training would wait for.
+    from scipy.stats import skew
+
     values = (values.clip(low, high) - low) / (high - low)
     counts, edges = np.histogram(values, 64)
     # Smoothed, as few values may fall into every bin of integers.
