@@ -68,7 +68,7 @@ def test_pause_resume_and_stop_by_message(tmp_path):
     seen = []
     for event in child.events():
         seen.append(type(event))
-        if seen == [Prepared]:
+        if isinstance(event, Prepared):
             child.pause()
         elif isinstance(event, Paused):
             child.resume()
