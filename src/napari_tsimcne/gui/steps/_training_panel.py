@@ -75,6 +75,8 @@ class TrainingPanel(QWidget):
             self.stage_label, self.stage_bar, self.whole_label, self.bar, self.status, self.curve
         ):  # fmt: skip
             layout.addWidget(widget)
+        # What room there is beyond comes last: it moves nothing as lines come and go.
+        layout.addStretch(1)
 
     # --- what is going on ---------------------------------------------------------------------
 
